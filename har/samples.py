@@ -1,0 +1,106 @@
+"""The three shapes of data in the project: a record, a clip, a batch.
+
+Letters used for shapes everywhere: N clips, K views of a clip, M people, T frames, V joints,
+C coordinates (2 or 3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRecord:
+    """What is known about one clip without reading its joints.
+
+    Attributes:
+        clip_id: unique within the dataset, stable over conversions.
+        dataset: name of the dataset card.
+        label: index into the card's label list, or ``UNLABELLED``.
+        subject, camera, setup, replication: as the dataset names them; "" where unknown.
+        frame_count, person_count: T and M of the clip.
+        fps: frames a second of the recording.
+        layout: name of the joint layout.
+        source: raw file, relative to the raw folder.
+        conditions: known camera conditions, such as ``distance_m`` or ``yaw_deg``.
+    """
+
+    clip_id: str
+    dataset: str
+    label: int
+    frame_count: int
+    person_count: int
+    fps: float
+    layout: str
+    subject: str = ""
+    camera: str = ""
+    setup: str = ""
+    replication: str = ""
+    source: str = ""
+    conditions: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip with its joints.
+
+    Attributes:
+        record: the clip's record.
+        joints: (M, T, V, C) float32; metres in 3D, pixels in 2D. Never NaN: a joint that was not
+            seen has zeros and confidence 0.
+        confidence: (M, T, V) float32 in [0, 1]; all zero for a frame in which the person is absent.
+    """
+
+    record: ClipRecord
+    joints: np.ndarray
+    confidence: np.ndarray
+
+
+@dataclass(slots=True)
+class Batch:
+    """N clips as tensors, on one device.
+
+    Attributes:
+        joints: (N, M, T, V, C) float32.
+        confidence: (N, M, T, V) float32 in [0, 1].
+        person_mask: (N, M) bool, true where the person is in the clip at all.
+        labels: (N,) int64.
+        clip_index: (N,) int64, row of the clip in the store.
+        views: K, how many consecutive rows are views of the same clip (1 in training).
+        targets: (N, classes) soft targets in [0, 1], set by mixing augmentations.
+    """
+
+    joints: Tensor
+    confidence: Tensor
+    person_mask: Tensor
+    labels: Tensor
+    clip_index: Tensor
+    views: int = 1
+    targets: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.joints.shape[0]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """Return the batch with every tensor on ``device``."""
+        moved: dict[str, Any] = {
+            f.name: value.to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)
+
+    def pin_memory(self) -> Self:
+        """Return the batch in page-locked memory, for faster copies to a GPU."""
+        pinned: dict[str, Any] = {
+            f.name: value.pin_memory()
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **pinned)

@@ -1,0 +1,18 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real datasets, or skip where ``HAR_DATA_DIR`` does not name one."""
+    folder = os.environ.get("HAR_DATA_DIR")
+    if not folder:
+        pytest.skip("needs real recordings: set HAR_DATA_DIR to their folder")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"HAR_DATA_DIR={folder} is not a folder")
+    return path
