@@ -74,6 +74,7 @@ class Batch:
         clip_index: (N,) int64, row of the clip in the store.
         views: K, how many consecutive rows are views of the same clip (1 in training).
         targets: (N, classes) soft targets in [0, 1], set by mixing augmentations.
+        seed: of every random draw for this batch, so that a resumed run repeats it.
     """
 
     joints: Tensor
@@ -83,6 +84,7 @@ class Batch:
     clip_index: Tensor
     views: int = 1
     targets: Tensor | None = None
+    seed: int = 0
 
     def __len__(self) -> int:
         return self.joints.shape[0]

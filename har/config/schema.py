@@ -1,0 +1,235 @@
+"""The root configuration: every key there is, with its type and default.
+
+A ``Node`` is an open mapping whose ``_target_`` names the class to build; its other keys are
+checked against that class (``har.config.check``). All else is closed: an unknown key is an error.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Literal, get_type_hints
+
+REQUIRED = "???"
+"""What a required key holds until somebody gives it a value, as OmegaConf writes it."""
+
+
+class Node(dict[str, Any]):
+    """Marks, in the schema, a mapping with a ``_target_``."""
+
+
+@dataclass
+class DataConfig:
+    """The clips, and how they come in batches; see ``har.data.datamodule.ClipDataModule``.
+
+    Attributes:
+        card: name of the dataset, or path of a user's own ``dataset.yaml``.
+        store: folder of the prepared clips.
+        adapter_options: for a generated dataset, what to generate; null for recorded ones.
+    """
+
+    card: str
+    store: str
+    adapter_options: dict[str, Any] | None = None
+    batch_size: int = 64
+    eval_batch_size: int = 128
+    repeat: int = 1
+    people: int | None = None
+    workers: int = 0
+
+
+@dataclass
+class ValidationConfig:
+    """Which training clips are held out for validation; see ``har.data.splits.Validation``.
+
+    Attributes:
+        by: attribute of the clips whose values are held out whole, such as ``subject``.
+        count, values, fraction: how many of its values, which, or what share; give one.
+        seed: chooses the values for ``count`` and ``fraction``.
+    """
+
+    by: str = "subject"
+    count: int | None = None
+    values: list[str] | None = None
+    fraction: float | None = None
+    seed: int = 0
+
+
+@dataclass
+class ProtocolConfig:
+    """Protocol of the dataset's card; ``fold`` is for those that leave one out."""
+
+    name: str
+    fold: str | int | None = None
+    validation: ValidationConfig | None = None
+
+
+@dataclass
+class StreamConfig:
+    """What the model sees of the joints; see ``har.skeleton.streams.STREAMS``."""
+
+    names: list[Literal["joint", "bone", "joint_motion", "bone_motion"]]
+
+
+@dataclass
+class SamplingConfig:
+    """Which frames of a clip are used: ``frames`` of them, in training and in testing."""
+
+    frames: int
+    train: Node
+    test: Node
+
+
+@dataclass
+class TransformConfig:
+    """``normalise`` is applied always, ``augment`` after it in training only; both in order."""
+
+    normalise: list[Node] = field(default_factory=list)
+    augment: list[Node] = field(default_factory=list)
+
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
+
+
+@dataclass
+class TrainerConfig:
+    """Settings of the training loop, named as in Lightning unless said otherwise.
+
+    Attributes:
+        gradient_clip: largest norm of the gradient.
+        accumulate: batches added up for one optimiser step.
+        sync_batch_norm: with several processes, take the statistics of the whole batch.
+        limit_train_batches: a number of batches, or a share of them where it has a decimal point.
+    """
+
+    max_epochs: int = 100
+    precision: Precision = "32-true"
+    gradient_clip: float | None = None
+    accelerator: str = "auto"
+    devices: int | str | list[int] = 1
+    strategy: str = "auto"
+    accumulate: int = 1
+    sync_batch_norm: bool = True
+    deterministic: bool | Literal["warn"] = True
+    check_val_every_n_epoch: int = 1
+    log_every_n_steps: int = 10
+    limit_train_batches: int | float | None = None
+    progress_bar: bool = True
+
+
+@dataclass
+class LoggerConfig:
+    """Where numbers go besides ``metrics.csv``, which is always written."""
+
+    extra: Node | None = None
+
+
+@dataclass
+class PathsConfig:
+    """``store`` holds the prepared clip stores, ``runs`` the run folders."""
+
+    store: str
+    runs: str
+
+
+@dataclass
+class OptimizerConfig:
+    """``factory`` makes the optimiser; without ``decay_all``, norms and biases do not decay."""
+
+    factory: Node
+    decay_all: bool = True
+
+
+@dataclass
+class CheckpointConfig:
+    """``monitor`` chooses the best epoch where there is a validation part."""
+
+    monitor: str = "val/mean_class_accuracy"
+    mode: Literal["min", "max"] = "max"
+
+
+@dataclass
+class EvaluationConfig:
+    """How a trained model is measured.
+
+    Attributes:
+        bootstrap: resamples for the intervals; 0 leaves the intervals out.
+        examples: test clips to draw.
+    """
+
+    bootstrap: int = 1000
+    examples: int = 4
+
+
+@dataclass
+class QualityConfig:
+    """Filters of clips by the quality of their joints."""
+
+    filters: list[Node] = field(default_factory=list)
+
+
+@dataclass
+class RootConfig:
+    """All keys of a configuration.
+
+    Attributes:
+        resume: go on with the newest unfinished run of this name, or with the named run folder.
+        mixing: mixes the clips of a training batch.
+        ema: keeps an average of the weights.
+        extra_targets: prefixes of classes outside har that this configuration may build.
+    """
+
+    name: str
+    data: DataConfig
+    protocol: ProtocolConfig
+    stream: StreamConfig
+    sampling: SamplingConfig
+    model: Node
+    loss: Node
+    optimizer: OptimizerConfig
+    scheduler: Node
+    paths: PathsConfig
+    seed: int = 1
+    resume: bool | str = False
+    transform: TransformConfig = field(default_factory=TransformConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+    mixing: Node | None = None
+    ema: Node | None = None
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    extra_targets: list[str] = field(default_factory=list)
+
+
+Provided = Mapping[str, frozenset[str]]
+
+PROVIDED: Provided = {
+    "model": frozenset({"fusion", "backbone", "temporal", "head"}),
+    "model.fusion": frozenset({"stream_channels"}),
+    "model.backbone": frozenset({"in_channels", "layout"}),
+    "model.temporal": frozenset({"in_channels"}),
+    "model.head": frozenset({"in_channels", "num_classes"}),
+    "loss": frozenset({"class_counts"}),
+    "optimizer.factory": frozenset({"params"}),
+    "logger.extra": frozenset({"save_dir"}),
+}
+"""What the program itself hands to a node when it builds it, by the node's path."""
+
+
+def defaults(section: type = RootConfig) -> dict[str, Any]:
+    """Return the schema's defaults as plain containers, with ``REQUIRED`` where there is none."""
+    hints = get_type_hints(section)
+    return {item.name: _default(item, hints[item.name]) for item in fields(section)}
+
+
+def has_default(item: Field[Any]) -> bool:
+    """Return whether a field of the schema may be left out."""
+    return item.default is not MISSING or item.default_factory is not MISSING
+
+
+def _default(item: Field[Any], hint: Any) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return defaults(hint)
+    if item.default_factory is not MISSING:
+        return item.default_factory()
+    return REQUIRED if item.default is MISSING else item.default

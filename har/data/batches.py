@@ -1,0 +1,132 @@
+"""Which clips make up each batch, and the reading of a whole batch at once.
+
+Every random choice follows from (seed, epoch, number of the batch). A run that is stopped and
+resumed therefore repeats the batches it would have seen, and several processes agree on the whole
+batch, of which each takes its share.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import distributed as dist
+from torch.utils.data import Dataset, Sampler
+
+from har.data import sampling
+from har.data.store import ClipStore
+from har.samples import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """Clips to read together.
+
+    Attributes:
+        rows: (N,) rows of the store, of the whole batch over all processes.
+        share: which of the rows this process reads.
+        seed: of every draw for the batch.
+    """
+
+    rows: np.ndarray
+    share: slice
+    seed: int
+
+
+class TrainingBatches(Sampler[BatchRequest]):
+    """Shuffled batches, new in each epoch; an incomplete last batch is left out.
+
+    Args:
+        rows: training rows of the store.
+        batch_size: N over all processes.
+        repeat: how often each clip comes in an epoch.
+        seed: of the run.
+    """
+
+    def __init__(self, rows: np.ndarray, batch_size: int, repeat: int, seed: int):
+        self.rows = rows
+        self.batch_size = min(batch_size, len(rows) * repeat)
+        self.repeat = repeat
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next pass draws."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.rows) * self.repeat // self.batch_size
+
+    def __iter__(self) -> Iterator[BatchRequest]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = np.concatenate([rng.permutation(self.rows) for _ in range(self.repeat)])
+        share = _share_of_process()
+        for number in range(len(self)):
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
+            yield BatchRequest(rows, share, _mix(self.seed, self.epoch, number))
+
+
+class TestBatches(Sampler[BatchRequest]):
+    """All rows in order; each process takes its share of every batch.
+
+    Args:
+        rows: rows of the store.
+        batch_size: N over all processes.
+    """
+
+    __test__ = False
+
+    def __init__(self, rows: np.ndarray, batch_size: int):
+        self.rows = rows
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[BatchRequest]:
+        for start in range(0, len(self.rows), self.batch_size):
+            yield BatchRequest(self.rows[start : start + self.batch_size], _share_of_process(), 0)
+
+
+class ClipBatches(Dataset[Batch]):
+    """Reads a requested batch from a store in one vectorised step.
+
+    Args:
+        store: prepared clips.
+        sampler: temporal strategy.
+        people: M, how many people of each clip to keep.
+        training: draw the sampler's positions at random.
+    """
+
+    def __init__(self, store: ClipStore, sampler: "sampling.Sampler", people: int, training: bool):
+        self.store = store
+        self.sampler = sampler
+        self.people = people
+        self.training = training
+
+    def __getitem__(self, request: BatchRequest) -> Batch:
+        rng = np.random.default_rng(request.seed) if self.training else None
+        positions = self.sampler(self.store.index.frame_count[request.rows], rng)[request.share]
+        rows = request.rows[request.share]
+        joints, confidence, mask = self.store.gather(rows, positions, self.people)
+        views = positions.shape[1]
+        rows = np.repeat(rows, views)
+        return Batch(
+            joints=torch.from_numpy(joints),
+            confidence=torch.from_numpy(confidence),
+            person_mask=torch.from_numpy(mask),
+            labels=torch.from_numpy(self.store.index.label[rows].astype(np.int64)),
+            clip_index=torch.from_numpy(rows),
+            views=views,
+            seed=request.seed,
+        )
+
+
+def _share_of_process() -> slice:
+    if dist.is_available() and dist.is_initialized():
+        return slice(dist.get_rank(), None, dist.get_world_size())
+    return slice(None)
+
+
+def _mix(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,1 @@
+"""Parsers of raw file formats, shared by the adapters."""

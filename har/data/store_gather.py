@@ -1,0 +1,97 @@
+"""Gathers frames of many clips from the flat arrays of a store, without a loop over clips."""
+
+import numpy as np
+
+from har.data.store_index import StoreIndex
+
+Gathered = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def gather_frames(
+    arrays: tuple[np.ndarray, np.ndarray],
+    index: StoreIndex,
+    rows: np.ndarray,
+    positions: np.ndarray,
+    people: int,
+) -> Gathered:
+    """Gather K views of T frames of N clips; see ``ClipStore.gather``.
+
+    Args:
+        arrays: joints (R, V, C) and confidence (R, V) of the store.
+        index: index of the store.
+        rows: (N,) integers, the clips.
+        positions: (N, K, T) float64, frames within each clip, in [0, frame_count - 1].
+        people: M, how many persons of each clip to return.
+    """
+    rows = np.asarray(rows)
+    _check_positions(index.frame_count[rows], positions)
+    present = np.arange(people) < index.person_count[rows][:, None]  # (N, M)
+    person = np.where(present, np.arange(people), 0)
+    first_row = index.row_offset[rows][:, None] + person * index.frame_count[rows][:, None]
+    first_row = first_row[:, None, :, None]  # (N, 1, M, 1)
+
+    below = np.floor(positions).astype(np.int64)
+    joints, confidence = _take(arrays, first_row + below[:, :, None, :])
+    weight = positions - below
+    if weight.any():
+        above = np.ceil(positions).astype(np.int64)
+        later = _take(arrays, first_row + above[:, :, None, :])
+        weight = weight[:, :, None, :, None].astype(np.float32)
+        joints, confidence = _interpolate((joints, confidence), later, weight)
+    return _clear_absent(joints, confidence, present)
+
+
+def _check_positions(frame_counts: np.ndarray, positions: np.ndarray) -> None:
+    if positions.ndim != 3 or len(positions) != len(frame_counts):
+        raise ValueError(
+            f"positions must be (N, K, T) with N = {len(frame_counts)}, got {positions.shape}"
+        )
+    last = (frame_counts - 1)[:, None, None]
+    inside = (positions >= 0) & (positions <= last)
+    if not inside.all():
+        clip = int(np.argmin(inside.all(axis=(1, 2))))
+        raise ValueError(
+            f"positions of clip {clip} must lie in [0, {int(last[clip, 0, 0])}], got "
+            f"{positions[clip].min()} to {positions[clip].max()}"
+        )
+
+
+def _take(arrays: tuple[np.ndarray, np.ndarray], at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    joints, confidence = (np.take(array, at, axis=0) for array in arrays)
+    return joints.astype(np.float32, copy=False), confidence.astype(np.float32)
+
+
+def _interpolate(
+    earlier: tuple[np.ndarray, np.ndarray],
+    later: tuple[np.ndarray, np.ndarray],
+    weight: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix two frames; a joint seen in only one of them is taken from that one.
+
+    Frames are joints (N, K, M, T, V, C) and confidence (N, K, M, T, V); the weight (N, K, 1, T, 1)
+    is the share of the later frame.
+    """
+    joints, confidence = earlier
+    later_joints, later_confidence = later
+    seen, later_seen = confidence > 0, later_confidence > 0
+    weight = np.where(seen & later_seen, weight, later_seen.astype(np.float32))
+    later_joints -= joints
+    later_joints *= weight[..., None]
+    joints += later_joints
+    lower = np.minimum(confidence, later_confidence)
+    return joints, np.where(lower > 0, lower, np.maximum(confidence, later_confidence))
+
+
+def _clear_absent(joints: np.ndarray, confidence: np.ndarray, present: np.ndarray) -> Gathered:
+    """Zero the persons that a clip does not have, and merge clips and views."""
+    N, K, M, T, V, C = joints.shape
+    if not present.all():
+        absent = np.broadcast_to(~present[:, None, :], (N, K, M))
+        joints[absent] = 0
+        confidence[absent] = 0
+    mask = (confidence > 0).any(axis=(3, 4))
+    return (
+        joints.reshape(N * K, M, T, V, C),
+        confidence.reshape(N * K, M, T, V),
+        mask.reshape(N * K, M),
+    )

@@ -1,0 +1,189 @@
+"""The index of a clip store: one Parquet row a clip, its columns as NumPy arrays in memory."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from har.errors import StoreError, did_you_mean
+from har.samples import ClipRecord
+
+CONDITION_PREFIX = "condition."
+_FEW_VALUES = ("dataset", "layout", "subject", "camera", "setup", "replication")
+_INTEGERS = ("label", "frame_count", "person_count", "row_offset")
+_TEXTS = (*_FEW_VALUES, "clip_id", "source")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoreIndex:
+    """What is known about every clip of a store, column by column; N clips.
+
+    Attributes:
+        clip_id, subject, camera, setup, replication: (N,) strings; "" where unknown.
+        label: (N,) int64, ``UNLABELLED`` (-1) where unknown.
+        frame_count, person_count: (N,) int64, T and M of each clip.
+        row_offset: (N,) int64, first row of each clip in the arrays. Person m at frame t is row
+            ``row_offset + m * frame_count + t``.
+        fps: (N,) float64, frames a second.
+        conditions: camera conditions by name, each (N,) float64; NaN where unknown.
+    """
+
+    clip_id: np.ndarray
+    label: np.ndarray
+    frame_count: np.ndarray
+    person_count: np.ndarray
+    row_offset: np.ndarray
+    fps: np.ndarray
+    subject: np.ndarray
+    camera: np.ndarray
+    setup: np.ndarray
+    replication: np.ndarray
+    conditions: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a column by name; a condition may be named with or without its prefix.
+
+        Raises:
+            StoreError: there is no such column; the message lists those there are.
+        """
+        condition = name.removeprefix(CONDITION_PREFIX)
+        if condition in self.conditions:
+            return self.conditions[condition]
+        columns = [f.name for f in fields(self) if f.name != "conditions"]
+        if name not in columns:
+            allowed = [*columns, *(CONDITION_PREFIX + key for key in self.conditions)]
+            raise StoreError(
+                f"The store index has no column '{name}'; there are: {', '.join(allowed)}."
+                f"{did_you_mean(name, allowed)}"
+            )
+        return np.asarray(getattr(self, name))
+
+    @classmethod
+    def from_records(cls, records: Iterable[ClipRecord]) -> Self:
+        """Build the index that a store of these clips, in this order, would have."""
+        builder = IndexBuilder()
+        for record in records:
+            builder.add(record)
+        return cls(**_numpy_columns(builder.table()))
+
+
+class IndexBuilder:
+    """Collects the records of a store in order and writes its index."""
+
+    def __init__(self) -> None:
+        self.row_count = 0
+        self._rows: list[dict[str, Any]] = []
+        self._sources: dict[str, str] = {}
+        self._digest = hashlib.sha256()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, record: ClipRecord) -> None:
+        """Add the next clip.
+
+        Raises:
+            StoreError: another clip has the same ``clip_id``.
+        """
+        row = record_to_dict(record)
+        clip_id, source = row["clip_id"], row["source"]
+        if clip_id in self._sources:
+            raise StoreError(
+                f"Two clips have the clip_id '{clip_id}': one from {self._sources[clip_id]}, one "
+                f"from {source}. Each clip needs its own: remove one of the two from the raw data, "
+                f"or mend the adapter that names them."
+            )
+        self._sources[clip_id] = source
+        seen = {name: value for name, value in row.items() if name != "source"}
+        self._digest.update(json.dumps(seen, sort_keys=True).encode())
+        self._rows.append(row)
+        self.row_count += row["frame_count"] * row["person_count"]
+
+    def digest(self) -> str:
+        """Return a hash of all records, but for the paths of their raw files.
+
+        It does not depend on how Parquet encodes the records.
+        """
+        return self._digest.hexdigest()
+
+    def table(self) -> pa.Table:
+        """Return the index as a table, one row a clip."""
+        columns = {name: self._column(name) for name in _TEXTS}
+        sizes = (row["frame_count"] * row["person_count"] for row in self._rows)
+        offsets = list(accumulate(sizes, initial=0))[:-1]
+        for name in _INTEGERS[:-1]:
+            columns[name] = pa.array([row[name] for row in self._rows], pa.int64())
+        columns["row_offset"] = pa.array(offsets, pa.int64())
+        columns["fps"] = pa.array([row["fps"] for row in self._rows], pa.float64())
+        names = sorted(set(chain.from_iterable(row["conditions"] for row in self._rows)))
+        for name in names:
+            values = [row["conditions"].get(name, np.nan) for row in self._rows]
+            columns[CONDITION_PREFIX + name] = pa.array(values, pa.float64())
+        return pa.table(columns)
+
+    def write(self, path: Path) -> None:
+        """Write the index as a Parquet file."""
+        pq.write_table(self.table(), path, compression="zstd")
+
+    def _column(self, name: str) -> pa.Array:
+        values = pa.array([row[name] for row in self._rows], pa.string())
+        return values.dictionary_encode() if name in _FEW_VALUES else values
+
+
+def read_index(path: Path) -> StoreIndex:
+    """Read an index written by :class:`IndexBuilder`."""
+    unused = {"dataset", "layout", "source"}
+    names = [name for name in pq.read_schema(path).names if name not in unused]
+    return StoreIndex(**_numpy_columns(_read_columns(path, names)))
+
+
+def read_sources(path: Path) -> pa.ChunkedArray:
+    """Read the raw file of every clip, kept compact: these strings are long and rarely used."""
+    return _read_columns(path, ["source"]).column("source")
+
+
+def record_to_dict(record: ClipRecord) -> dict[str, Any]:
+    """Return a record as plain JSON values; conditions that are NaN are left out."""
+    row: dict[str, Any] = {name: str(getattr(record, name)) for name in _TEXTS}
+    row |= {name: int(getattr(record, name)) for name in _INTEGERS[:-1]}
+    row["fps"] = float(record.fps)
+    known = {str(name): float(value) for name, value in record.conditions.items()}
+    row["conditions"] = {name: value for name, value in known.items() if not np.isnan(value)}
+    return row
+
+
+def _read_columns(path: Path, names: list[str]) -> pa.Table:
+    with pq.ParquetFile(path, memory_map=True) as file:
+        return file.read(columns=names, use_threads=False)
+
+
+def _numpy_columns(table: pa.Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {"conditions": {}}
+    for name in table.column_names:
+        values = _to_numpy(table.column(name))
+        if name.startswith(CONDITION_PREFIX):
+            columns["conditions"][name.removeprefix(CONDITION_PREFIX)] = values
+        elif name in StoreIndex.__dataclass_fields__:
+            columns[name] = values
+    return columns
+
+
+def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    """Return numbers as they are, and strings as a fixed-width array, which NumPy sorts fast."""
+    if pa.types.is_dictionary(column.type):
+        encoded = column.combine_chunks()
+        words = np.array(encoded.dictionary.to_pylist() or [""], dtype=np.str_)
+        return words[encoded.indices.to_numpy()]
+    if pa.types.is_string(column.type):
+        return column.to_numpy().astype(np.str_)
+    return column.to_numpy()

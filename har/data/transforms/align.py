@@ -1,0 +1,96 @@
+"""Alignment: each clip is turned so that all bodies face the same way.
+
+``AlignSpine`` then ``AlignShoulders`` is the usual normalisation of 3D skeletons, as in the
+benchmarks of https://arxiv.org/abs/2205.09443; it forgets where down is. ``AlignVertical`` turns
+about the vertical only, so that a body on the floor stays on the floor. All take the first frame
+of the first person that shows the landmarks, and leave a clip without one as it is. They turn
+about the origin: centre first.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from har.data.transforms.base import Transform
+from har.data.transforms.checks import check_choice, check_dimensions
+from har.data.transforms.geometry import (
+    apply_matrices,
+    has_length,
+    identity_where,
+    rotation_about,
+    shortest_rotation,
+)
+from har.data.transforms.landmarks import first_sight, landmark_joints
+from har.samples import Batch
+from har.skeleton.layout import Layout
+
+_X, _Y, _Z = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class AlignSpine(Transform):
+    """Turns the spine onto +z by the least angle.
+
+    Attributes:
+        bottom, top: landmarks at its ends.
+    """
+
+    bottom: str = "spine_base"
+    top: str = "spine_top"
+
+    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
+        """Return the turned batch; see ``Transform``."""
+        spine = _direction(batch, layout, self.bottom, self.top, "AlignSpine")
+        return _turned(batch, shortest_rotation(spine, _Z))
+
+
+@dataclass(frozen=True)
+class AlignShoulders(Transform):
+    """Turns the line from the left to the right shoulder onto +x by the least angle."""
+
+    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
+        """Return the turned batch; see ``Transform``."""
+        width = _direction(batch, layout, "left_shoulder", "right_shoulder", "AlignShoulders")
+        return _turned(batch, shortest_rotation(width, _X))
+
+
+@dataclass(frozen=True)
+class AlignVertical(Transform):
+    """Turns about the vertical until the right shoulder lies in the direction of +x.
+
+    Attributes:
+        up: the vertical axis of the data; Kinect cameras have y.
+    """
+
+    up: Literal["y", "z"] = "y"
+
+    def __post_init__(self) -> None:
+        check_choice("AlignVertical", "up", self.up, ("y", "z"))
+
+    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
+        """Return the turned batch; see ``Transform``."""
+        width = _direction(batch, layout, "left_shoulder", "right_shoulder", "AlignVertical")
+        return _turned(batch, _turn_to_x(width.double(), _Y if self.up == "y" else _Z))
+
+
+def _direction(batch: Batch, layout: Layout, start: str, end: str, needed_by: str) -> Tensor:
+    """Return the vectors between two landmarks, (N, 3); zeros where they were never seen."""
+    check_dimensions(needed_by, batch, 3)
+    landmarks = [landmark_joints(layout, name, needed_by) for name in (start, end)]
+    points = first_sight(batch, landmarks).points
+    return points[:, 1] - points[:, 0]
+
+
+def _turn_to_x(vectors: Tensor, up: int) -> Tensor:
+    """Return the rotations about ``up`` that bring the level part of each vector onto +x."""
+    level = vectors.clone()
+    level[:, up] = 0
+    x, y, z = (level / level.norm(dim=-1, keepdim=True)).unbind(-1)
+    sines = z if up == _Y else -y
+    return identity_where(~has_length(level), rotation_about(up, x, sines))
+
+
+def _turned(batch: Batch, rotations: Tensor) -> Batch:
+    return replace(batch, joints=apply_matrices(batch.joints, rotations))

@@ -1,0 +1,83 @@
+"""Linear maps of joints: rotations and other matrices, one a clip."""
+
+import torch
+from torch import Tensor
+
+_SHORTEST = 1e-6
+_NEARLY_OPPOSITE = -1 + 1e-8
+
+
+def apply_matrices(joints: Tensor, matrices: Tensor) -> Tensor:
+    """Multiply each joint, as a column, by the matrix of its clip; zeros stay zeros.
+
+    Sums of products, as fast here as a batched matrix product, keep full precision where autocast
+    or TF32 would round the factors of a matrix product.
+
+    Args:
+        joints: (N, M, T, V, C).
+        matrices: (N, C, C).
+    """
+    columns = matrices.to(joints.dtype).mT[:, None, None, None]
+    product = joints[..., :1] * columns[..., 0, :]
+    for axis in range(1, joints.shape[-1]):
+        product.addcmul_(joints[..., axis : axis + 1], columns[..., axis, :])
+    return product
+
+
+def identity_where(keep: Tensor, matrices: Tensor) -> Tensor:
+    """Return (N, C, C) matrices with the identity where ``keep``, (N,) bool, is true."""
+    identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
+    return torch.where(keep[:, None, None], identity, matrices)
+
+
+def has_length(vectors: Tensor) -> Tensor:
+    """Return which vectors, (N, C), are finite and long enough to have a direction."""
+    lengths = vectors.norm(dim=-1)
+    return lengths.isfinite() & (lengths > _SHORTEST)
+
+
+def shortest_rotation(vectors: Tensor, axis: int) -> Tensor:
+    """Return the rotation that turns each vector onto a coordinate axis by the least angle.
+
+    Args:
+        vectors: (N, 3).
+        axis: 0, 1 or 2 for x, y or z.
+
+    Returns:
+        (N, 3, 3) float64; the identity for a vector without a direction. A vector that points the
+        opposite way is turned half around about another coordinate axis.
+    """
+    usable = has_length(vectors)
+    target = torch.eye(3, dtype=torch.float64, device=vectors.device)[axis]
+    units = torch.where(usable[:, None], vectors.double(), target)
+    units = units / units.norm(dim=-1, keepdim=True)
+    cosine = units @ target
+    cross = _cross_matrices(torch.linalg.cross(units, target.expand_as(units)))
+    identity = torch.eye(3, dtype=torch.float64, device=vectors.device)
+    rotation = identity + cross + cross @ cross / (1 + cosine).clamp(min=1e-12)[:, None, None]
+    half_turn = 2 * torch.diag(identity[(axis + 1) % 3]) - identity
+    return torch.where((cosine < _NEARLY_OPPOSITE)[:, None, None], half_turn, rotation)
+
+
+def rotation_about(axis: int, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Return right-handed rotations about a coordinate axis, (N, 3, 3).
+
+    Args:
+        axis: 0, 1 or 2 for x, y or z.
+        cosines: (N,) of the angles.
+        sines: (N,) of the angles.
+    """
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    rotation = cosines.new_zeros(len(cosines), 3, 3)
+    rotation[:, axis, axis] = 1
+    rotation[:, first, first] = rotation[:, second, second] = cosines
+    rotation[:, first, second] = -sines
+    rotation[:, second, first] = sines
+    return rotation
+
+
+def _cross_matrices(vectors: Tensor) -> Tensor:
+    """Return (N, 3, 3) matrices whose product with a vector is the cross product."""
+    x, y, z = vectors.unbind(-1)
+    zero = torch.zeros_like(x)
+    return torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).view(-1, 3, 3)

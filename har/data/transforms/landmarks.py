@@ -1,0 +1,70 @@
+"""Where body landmarks are: in a layout, and in the clips of a batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from har.errors import LayoutError
+from har.samples import Batch
+from har.skeleton.layout import LANDMARKS, Layout
+
+
+class Reference(NamedTuple):
+    """Landmarks in one frame of one person of each clip.
+
+    Attributes:
+        points: (N, P, C); zeros where no frame shows them all.
+        person: (N,) int64, whose they are.
+    """
+
+    points: Tensor
+    person: Tensor
+
+
+def landmark_joints(layout: Layout, name: str, needed_by: str) -> tuple[int, ...]:
+    """Return the joints whose mean is a landmark; raise LayoutError where the layout lacks it."""
+    joints = layout.landmark(name)
+    if joints is None:
+        raise LayoutError(
+            f"{needed_by} needs the landmark '{name}', which layout '{layout.name}' lacks "
+            f"(joints: {', '.join(layout.joints)}). Leave the transform out, or convert to "
+            "another layout before it (ConvertLayout)."
+        )
+    return joints
+
+
+def point_joints(layout: Layout, name: str, needed_by: str) -> tuple[int, ...]:
+    """Return the joints whose mean is ``root``, a joint by its name, or a landmark."""
+    if name == "root":
+        return (layout.index(layout.root),)
+    if (joint := layout.find(name)) is not None:
+        return (joint,)
+    if name in LANDMARKS:
+        return landmark_joints(layout, name, needed_by)
+    raise LayoutError(
+        f"{needed_by}: '{name}' is neither 'root', nor a joint of layout '{layout.name}' "
+        f"({', '.join(layout.joints)}), nor a landmark ({', '.join(LANDMARKS)})"
+    )
+
+
+def all_seen(batch: Batch, joints: Sequence[int]) -> Tensor:
+    """Return (N, M, T) bool: true where the person shows all of these joints."""
+    return (batch.confidence[..., list(joints)] > 0).all(-1)
+
+
+def first_sight(batch: Batch, landmarks: Sequence[tuple[int, ...]]) -> Reference:
+    """Return the landmarks in the first frame that shows them all of the first person who has one.
+
+    Args:
+        batch: the clips.
+        landmarks: P landmarks, each the joints whose mean it is.
+    """
+    shown = all_seen(batch, [joint for joints in landmarks for joint in joints]).flatten(1)
+    first = shown.int().argmax(1)
+    clips = torch.arange(len(batch), device=first.device)
+    frame = batch.joints.flatten(1, 2)[clips, first]
+    points = torch.stack([frame[:, list(joints)].mean(1) for joints in landmarks], dim=1)
+    found = shown.any(1)[:, None, None]
+    return Reference(points=points * found, person=first // batch.joints.shape[2])

@@ -1,0 +1,71 @@
+"""Random rotation: the same action seen from other sides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from har.data.transforms.base import Transform
+from har.data.transforms.checks import check_in_unit_interval, check_not_negative
+from har.data.transforms.draws import chosen_clips, uniform
+from har.data.transforms.geometry import apply_matrices, identity_where, rotation_about
+from har.errors import ConfigError
+from har.samples import Batch
+from har.skeleton.layout import Layout
+
+
+@dataclass(frozen=True)
+class RandomRotation(Transform):
+    """Turns a clip about the origin by random angles: about x, then y, then z; in 2D in the plane.
+
+    Draws: who changes (N), angles (N, 3), or (N, 1) in 2D.
+
+    Attributes:
+        max_angle_rad: each angle is uniform within plus and minus this; a list gives one for each
+            of x, y and z.
+        p: share of the clips that change.
+    """
+
+    max_angle_rad: float | Sequence[float] = 0.3
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_in_unit_interval("RandomRotation", p=self.p)
+        for angle in _as_list(self.max_angle_rad):
+            check_not_negative("RandomRotation", max_angle_rad=angle)
+
+    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
+        """Return the turned batch; see ``Transform``."""
+        chosen = chosen_clips(batch, self.p, rng)
+        limits = batch.joints.new_tensor(self._limits(3 if batch.joints.shape[-1] == 3 else 1))
+        angles = uniform(batch, (len(batch), len(limits)), -1, 1, rng) * limits
+        matrices = _space_rotation(angles) if len(limits) == 3 else _plane_rotation(angles[:, 0])
+        return replace(
+            batch, joints=apply_matrices(batch.joints, identity_where(~chosen, matrices))
+        )
+
+    def _limits(self, count: int) -> list[float]:
+        limits = _as_list(self.max_angle_rad)
+        if len(limits) not in (1, count):
+            raise ConfigError(
+                f"RandomRotation: max_angle_rad={limits} has {len(limits)} angles; give one number"
+                + (", or three for x, y and z" if count == 3 else " for 2D joints")
+            )
+        return limits * (count // len(limits))
+
+
+def _as_list(angles: float | Sequence[float]) -> list[float]:
+    return list(angles) if isinstance(angles, Sequence) else [angles]
+
+
+def _space_rotation(angles: Tensor) -> Tensor:
+    cosines, sines = angles.cos(), angles.sin()
+    about_x, about_y, about_z = (
+        rotation_about(axis, cosines[:, axis], sines[:, axis]) for axis in range(3)
+    )
+    return about_z @ about_y @ about_x
+
+
+def _plane_rotation(angles: Tensor) -> Tensor:
+    return rotation_about(2, angles.cos(), angles.sin())[:, :2, :2]

@@ -1,0 +1,69 @@
+"""Checkpoints as this project writes them: weights, and the plain data that rebuild the model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import nn
+
+from har.errors import CheckpointError
+
+FORMAT = 1
+
+
+def make_record(config: Mapping[str, Any], labels: tuple[str, ...], fingerprint: str) -> dict:
+    """Return what every checkpoint of a run carries, as plain data."""
+    return {
+        "format": FORMAT,
+        "config": dict(config),
+        "labels": list(labels),
+        "data_fingerprint": fingerprint,
+    }
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running anything that it may contain.
+
+    Raises:
+        CheckpointError: missing, damaged, unsafe, or not written by this project.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint {path}")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is refused: it is damaged, or holds more than weights and plain data"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+        raise CheckpointError(f"{path} cannot be read, it may be cut short: {error}") from error
+    record = checkpoint.get("har") if isinstance(checkpoint, dict) else None
+    if not isinstance(record, dict) or "config" not in record:
+        raise CheckpointError(f"{path} was not written by this project: it has no 'har' record")
+    if record.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {record.get('format')}, this version reads format {FORMAT}"
+        )
+    return checkpoint
+
+
+def load_weights(module: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Load the weights of a checkpoint into the model it belongs to.
+
+    Raises:
+        CheckpointError: it belongs to another model; names the first tensors that do not fit.
+    """
+    weights, own = checkpoint["state_dict"], module.state_dict()
+    problems = [f"{name} is missing" for name in own if name not in weights]
+    problems += [f"{name} is not in the model" for name in weights if name not in own]
+    problems += [
+        f"{name} is {tuple(weights[name].shape)}, the model has {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:5]) + (" ..." if len(problems) > 5 else "")
+        raise CheckpointError(f"{path} belongs to another model, {len(problems)} tensors: {shown}")
+    module.load_state_dict(weights)

@@ -1,0 +1,78 @@
+"""The Lightning trainer that a configuration asks for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers.logger import Logger
+
+from har.config.build import build
+from har.run.folder import BEST, LAST, checkpoint_folder
+from har.training.callbacks import EpochTimer, SeedEveryStep
+from har.training.metrics_log import MetricsCsv
+
+
+def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl.Trainer:
+    """Return a trainer that writes into ``folder``.
+
+    Args:
+        config: of the experiment.
+        folder: of the run.
+        validates: whether there is a validation part to choose the best epoch on.
+    """
+    settings = config["trainer"]
+    return pl.Trainer(
+        max_epochs=settings["max_epochs"],
+        accelerator=settings["accelerator"],
+        devices=settings["devices"],
+        strategy=settings["strategy"],
+        precision=settings["precision"],
+        gradient_clip_val=settings["gradient_clip"],
+        accumulate_grad_batches=settings["accumulate"],
+        deterministic=settings["deterministic"],
+        check_val_every_n_epoch=settings["check_val_every_n_epoch"],
+        log_every_n_steps=settings["log_every_n_steps"],
+        limit_train_batches=settings["limit_train_batches"],
+        enable_progress_bar=settings["progress_bar"],
+        logger=_loggers(config, folder),
+        callbacks=_callbacks(config, folder, validates),
+        default_root_dir=folder,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _loggers(config: Mapping[str, Any], folder: Path) -> list[Logger]:
+    loggers: list[Logger] = [MetricsCsv(folder / "metrics.csv")]
+    if extra := config["logger"]["extra"]:
+        loggers.append(build(extra, save_dir=str(folder)))
+    return loggers
+
+
+def _callbacks(config: Mapping[str, Any], folder: Path, validates: bool) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = [SeedEveryStep(), EpochTimer()]
+    if config["trainer"]["progress_bar"]:
+        callbacks.append(RichProgressBar(leave=False))
+    if config["ema"]:
+        callbacks.append(build(config["ema"]))
+    checkpoints = checkpoint_folder(folder)
+    callbacks.append(_keep(checkpoints, LAST, monitor=None, mode="min"))
+    if validates:
+        chosen = config["checkpoint"]
+        callbacks.append(_keep(checkpoints, BEST, chosen["monitor"], chosen["mode"]))
+    return callbacks
+
+
+def _keep(folder: Path, name: str, monitor: str | None, mode: str) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename=Path(name).stem,
+        monitor=monitor,
+        mode=mode,
+        save_top_k=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )

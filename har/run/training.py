@@ -1,0 +1,137 @@
+"""One experiment from configuration to run folder."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from har.data.cards import load_card
+from har.evaluation.report_table import report
+from har.models.layers import synchronise_batch_norm
+from har.record import provenance
+from har.run.assemble import Experiment, assemble, describe_split, open_store
+from har.run.checkpoints import load_weights, make_record, read_checkpoint
+from har.run.folder import (
+    BEST,
+    LAST,
+    checkpoint_folder,
+    last_checkpoint,
+    release_folder,
+    start_folder,
+)
+from har.run.outputs import make_predictions, summarise, write_outputs
+from har.run.trainer import make_trainer
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run is known by.
+
+    Attributes:
+        folder: the run folder.
+        results: content of ``results.json``.
+        score: best value of the monitored metric on the validation part, which a sweep may
+            optimise; NaN without one. Never a test metric.
+    """
+
+    folder: Path
+    results: Mapping[str, Any]
+    score: float = math.nan
+
+
+def train(config: Mapping[str, Any]) -> RunResult:
+    """Train, test, and record one experiment.
+
+    Args:
+        config: resolved and checked, as plain containers.
+
+    Returns:
+        The run folder and the content of its ``results.json``.
+
+    Raises:
+        HarError: something the user gave cannot be used; the message says what and how to mend it.
+    """
+    store = open_store(load_card(config["data"]["card"]), config["data"])
+    record = make_record(config, store.labels, store.fingerprint)
+    experiment = assemble(config, record)
+    folder = start_folder(config)
+    try:
+        return _run(experiment, config, folder)
+    finally:
+        release_folder()
+
+
+def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> RunResult:
+    validates = len(experiment.split.val) > 0
+    trainer = make_trainer(config, folder, validates)
+    if config["trainer"]["sync_batch_norm"]:
+        synchronise_batch_norm(experiment.module)
+    _announce(experiment, config, folder)
+    started = time.perf_counter()
+    trainer.fit(
+        experiment.module,
+        datamodule=experiment.data,
+        ckpt_path=last_checkpoint(folder),
+        weights_only=True,
+    )
+    seconds = time.perf_counter() - started
+    chosen = checkpoint_folder(folder) / (BEST if validates else LAST)
+    results, predictions = test(trainer, experiment, config, chosen)
+    results["cost"] |= {"training_seconds": round(seconds, 2), "epochs": trainer.current_epoch}
+    if trainer.is_global_zero:
+        write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
+        print(report(results))
+        print(f"run folder: {folder}")
+    return RunResult(folder, results, _validation_score(trainer))
+
+
+def _validation_score(trainer: pl.Trainer) -> float:
+    scores = [
+        float(keeper.best_model_score)
+        for keeper in trainer.checkpoint_callbacks
+        if isinstance(keeper, ModelCheckpoint) and keeper.best_model_score is not None
+    ]
+    return scores[0] if scores else math.nan
+
+
+def test(
+    trainer: pl.Trainer, experiment: Experiment, config: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Any], Any]:
+    """Test the weights of a checkpoint; return the results and the predictions."""
+    load_weights(experiment.module, read_checkpoint(path), path)
+    started = time.perf_counter()
+    trainer.test(experiment.module, datamodule=experiment.data, verbose=False)
+    seconds = time.perf_counter() - started
+    store = experiment.store
+    predictions = make_predictions(store, *experiment.module.collect_outputs())
+    facts = {
+        "experiment": config["name"],
+        "dataset_name": experiment.card.name,
+        "protocol": config["protocol"]["name"],
+        "fold": config["protocol"]["fold"],
+        "seed": config["seed"],
+        "checkpoint": path.name,
+        "split": describe_split(experiment),
+        "data_fingerprint": store.fingerprint,
+        "cost": {
+            "parameters": sum(p.numel() for p in experiment.module.classifier.parameters()),
+            "test_seconds": round(seconds, 2),
+        },
+        "provenance": provenance(),
+    }
+    return summarise(predictions, config, facts), predictions
+
+
+def _announce(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> None:
+    split = experiment.split
+    parameters = sum(p.numel() for p in experiment.module.classifier.parameters())
+    print(
+        f"{config['name']}: {experiment.card.name}, {config['protocol']['name']}: "
+        f"{len(split.train)} training, {len(split.val)} validation, {len(split.test)} test clips, "
+        f"{len(experiment.store.labels)} classes; {parameters / 1e6:.2f} M parameters; {folder}"
+    )

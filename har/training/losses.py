@@ -1,0 +1,94 @@
+"""Losses on soft or hard targets, with weights against unbalanced classes."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Balance = Literal["none", "inverse", "effective"]
+
+
+def class_weights(counts: Tensor, balance: Balance, beta: float = 0.999) -> Tensor:
+    """Return one weight a class, with mean 1 over the training clips.
+
+    Args:
+        counts: (K,) training clips of each class.
+        balance: "none"; "inverse" weighs by 1/count; "effective" by the effective number of
+            samples (1 - beta^count)/(1 - beta) of Cui et al., CVPR 2019, eq. 2.
+        beta: of the effective number.
+
+    A class without training clips has weight 0.
+    """
+    counts = counts.double()
+    if balance == "none":
+        return torch.ones_like(counts).float()
+    amount = counts if balance == "inverse" else (1 - beta**counts) / (1 - beta)
+    weights = torch.where(counts > 0, 1 / amount.clamp(min=1e-12), 0.0)
+    return (weights * counts.sum() / (weights * counts).sum().clamp(min=1e-12)).float()
+
+
+class CrossEntropy(nn.Module):
+    """Cross-entropy with label smoothing and class weights.
+
+    Args:
+        class_counts: (K,) training clips of each class.
+        label_smoothing: share of the target spread evenly over all classes.
+        balance: see ``class_weights``.
+        beta: see ``class_weights``.
+    """
+
+    weight: Tensor
+
+    def __init__(
+        self,
+        class_counts: Tensor,
+        label_smoothing: float = 0.0,
+        balance: Balance = "none",
+        beta: float = 0.999,
+    ):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+        self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss; targets are labels (N,) or probabilities (N, K)."""
+        soft = _soft_targets(targets, logits.shape[1], self.label_smoothing)
+        losses = -(soft * self.weight * logits.log_softmax(1)).sum(1)
+        return losses.mean()
+
+
+class FocalLoss(nn.Module):
+    """Focal loss, Lin et al., ICCV 2017, eq. 5: easy clips count less.
+
+    Args:
+        class_counts: (K,) training clips of each class.
+        gamma: how much less; 0 is cross-entropy.
+        balance: see ``class_weights``.
+        beta: see ``class_weights``.
+    """
+
+    weight: Tensor
+
+    def __init__(
+        self,
+        class_counts: Tensor,
+        gamma: float = 2.0,
+        balance: Balance = "none",
+        beta: float = 0.999,
+    ):
+        super().__init__()
+        self.gamma = gamma
+        self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss; targets are labels (N,) or probabilities (N, K)."""
+        soft = _soft_targets(targets, logits.shape[1], 0.0)
+        log_probabilities = logits.log_softmax(1)
+        hardness = (1 - log_probabilities.exp()) ** self.gamma
+        return -(soft * self.weight * hardness * log_probabilities).sum(1).mean()
+
+
+def _soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:
+    soft = F.one_hot(targets, classes).float() if targets.ndim == 1 else targets
+    return soft * (1 - smoothing) + smoothing / classes

@@ -1,0 +1,158 @@
+"""The one LightningModule: it trains and tests any classifier of this project."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from har.samples import Batch
+from har.skeleton.layout import Layout
+from har.skeleton.streams import compute_stream
+from har.training.mixing import Mixup
+from har.training.schedules import Constant, Schedule
+
+OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
+
+
+class RecognitionModule(pl.LightningModule):
+    """Trains a classifier on streams made from joints.
+
+    Args:
+        classifier: maps streams {name: (N, M, T, V, C)} and a person mask (N, M) to logits (N, K).
+        streams: names of the streams the classifier takes.
+        layout: layout of the joints after the transforms.
+        num_classes: K.
+        loss: maps logits and targets to a number.
+        optimizer: makes the optimiser from parameter groups.
+        schedule: factor on the learning rate for each step.
+        mixing: mixes training batches.
+        decay_all: apply weight decay to biases and norms too, as the graph convolution papers do.
+        record: plain data kept in every checkpoint; what is needed to rebuild the model.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        streams: Sequence[str],
+        layout: Layout,
+        num_classes: int,
+        loss: nn.Module,
+        optimizer: OptimizerFactory,
+        schedule: Schedule | None = None,
+        mixing: Mixup | None = None,
+        decay_all: bool = True,
+        record: dict[str, Any] | None = None,
+    ):
+        super().__init__()
+        self.classifier = classifier
+        self.streams = tuple(streams)
+        self.layout = layout
+        self.num_classes = num_classes
+        self.loss = loss
+        self.optimizer_factory = optimizer
+        self.schedule = schedule or Constant()
+        self.mixing = mixing
+        self.decay_all = decay_all
+        self.record = record or {}
+        self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Map a batch of N*K rows to logits (N*K, classes)."""
+        streams = {
+            name: compute_stream(name, batch.joints, self.layout, batch.confidence)
+            for name in self.streams
+        }
+        return self.classifier(streams, batch.person_mask)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Return the loss of a batch and log it with the accuracy."""
+        if self.mixing is not None:
+            rng = torch.Generator().manual_seed(batch.seed + 1)
+            batch = self.mixing(batch, self.num_classes, rng)
+        logits = self(batch).float()
+        loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
+        correct = (logits.detach().argmax(1) == batch.labels).float().mean()
+        self._log("train", len(batch), loss=loss.detach(), top1=correct)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Collect the probabilities of a validation batch and log the loss."""
+        probabilities, labels, _ = self._predict(batch)
+        likelihood = probabilities.gather(1, labels[:, None]).clamp(min=1e-12)
+        self._log("val", len(labels), loss=-likelihood.log().mean())
+
+    def on_validation_epoch_end(self) -> None:
+        """Log accuracy over all validation clips."""
+        probabilities, labels, _ = self.collect_outputs()
+        correct = probabilities.argmax(1) == labels
+        per_class = [correct[labels == c].mean() for c in np.unique(labels)]
+        scores = {"val/top1": correct.mean(), "val/mean_class_accuracy": np.mean(per_class)}
+        self.log_dict({k: float(v) for k, v in scores.items()}, prog_bar=True, rank_zero_only=False)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Collect the probabilities of a test batch."""
+        self._predict(batch)
+
+    def collect_outputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return and forget what was collected, in order of the clips, from all processes.
+
+        Returns:
+            probabilities (N, K), labels (N,), and rows of the store (N,).
+        """
+        columns = [torch.cat(column).cpu() for column in zip(*self._outputs, strict=True)]
+        self._outputs.clear()
+        if self.trainer.world_size > 1:
+            columns = _gather_processes(columns)
+        probabilities, labels, rows = (column.numpy() for column in columns)
+        order = np.argsort(rows, kind="stable")
+        return probabilities[order], labels[order], rows[order]
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Return the optimiser and its schedule by step."""
+        optimizer = self.optimizer_factory(self._parameter_groups())
+        epochs = self.trainer.max_epochs or 1
+        steps = int(self.trainer.estimated_stepping_batches) // epochs
+
+        def factor(step: int) -> float:
+            return self.schedule.factor(step, max(1, steps), epochs)
+
+        scheduler = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put what rebuilds the model into the checkpoint, as plain data."""
+        checkpoint["har"] = self.record
+
+    def _predict(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Average the probabilities over the views of each clip, in float32."""
+        probabilities = self(batch).float().softmax(1)
+        probabilities = probabilities.view(-1, batch.views, self.num_classes).mean(1)
+        output = (probabilities, batch.labels[:: batch.views], batch.clip_index[:: batch.views])
+        self._outputs.append(output)
+        return output
+
+    def _parameter_groups(self) -> Iterable[Any]:
+        if self.decay_all:
+            return self.classifier.parameters()
+        parameters = [p for p in self.classifier.parameters() if p.requires_grad]
+        return [
+            {"params": [p for p in parameters if p.ndim > 1]},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+    def _log(self, part: str, size: int, **values: Tensor) -> None:
+        names = {f"{part}/{name}": value for name, value in values.items()}
+        self.log_dict(
+            names, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
+        )
+
+
+def _gather_processes(columns: list[Tensor]) -> list[Tensor]:
+    shares: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(shares, columns)
+    return [torch.cat(column) for column in zip(*shares, strict=True)]

@@ -1,0 +1,45 @@
+"""Every configuration that the project ships composes and passes all checks."""
+
+from pathlib import Path
+
+import pytest
+
+from har.config.compose import compose, config_dir, hydra_tree
+from har.config.overrides import ConfigTree, explain_overrides
+
+
+def experiments() -> list[str]:
+    folder = config_dir() / "experiment"
+    return sorted(
+        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml")
+    )
+
+
+def choices() -> list[str]:
+    """Return ``group=option`` for every option of every group."""
+    with hydra_tree() as loader:
+        tree = ConfigTree(loader)
+        return [f"{group}={option}" for group in tree.groups for option in tree.options(group)]
+
+
+def test_there_are_experiments_and_hydra_sees_every_file():
+    assert experiments()
+    seen = {choice.replace("=", "/") for choice in choices()}
+    files = {
+        path.relative_to(config_dir()).with_suffix("").as_posix()
+        for path in config_dir().rglob("*.yaml")
+        if path.parent != config_dir()
+    }
+    assert seen == files
+
+
+@pytest.mark.parametrize("experiment", experiments())
+def test_every_experiment_passes_the_checks(experiment):
+    explain_overrides([f"experiment={experiment}"])
+    config = compose([f"experiment={experiment}"])
+    assert Path(config.paths.store)
+
+
+@pytest.mark.parametrize("choice", [c for c in choices() if not c.startswith("experiment")])
+def test_every_option_passes_the_checks(choice):
+    compose([choice])

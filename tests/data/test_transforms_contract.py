@@ -1,0 +1,172 @@
+"""What all transforms promise, and the shipped transform configs."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from transforms_helper import COCO, KINECT, apply, assert_equal, random_batch, tensors
+
+import har.data.transforms as transforms
+from har.data.transforms import (
+    AlignShoulders,
+    AlignSpine,
+    AlignVertical,
+    Center,
+    Compose,
+    ConvertLayout,
+    FrameDropout,
+    Jitter,
+    JointDropout,
+    PersonDropout,
+    RandomFlip,
+    RandomRotation,
+    RandomScale,
+    RandomShear,
+    ScaleBody,
+    ScaleBox,
+    ScaleImage,
+    SelectPeople,
+    TemporalReverse,
+    TemporalShift,
+)
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "transform").glob("*.yaml"))
+RANDOM = [
+    FrameDropout(rate=0.4),
+    FrameDropout(rate=0.4, fill="hold"),
+    JointDropout(rate=0.4),
+    JointDropout(rate=0.4, every_frame=True),
+    Jitter(p=0.5),
+    PersonDropout(),
+    RandomFlip(),
+    RandomRotation(p=0.5),
+    RandomScale(p=0.5),
+    RandomShear(p=0.5),
+    TemporalReverse(),
+    TemporalShift(),
+]
+FIXED = [
+    AlignShoulders(),
+    AlignSpine(),
+    AlignVertical(),
+    Center(),
+    Center(every_frame=True),
+    Compose([Center(), ConvertLayout("coco17"), RandomFlip()]),
+    ConvertLayout("ntu25"),
+    ScaleBody(),
+    ScaleBox(),
+    ScaleBox(keep_shape=False),
+    SelectPeople(1),
+    SelectPeople(3, by="presence"),
+]
+IN_PLANE = [ScaleImage(640, 480)]
+
+
+def case(transform):
+    return pytest.param(transform, id=repr(transform))
+
+
+@pytest.fixture(params=[case(t) for t in RANDOM + FIXED + IN_PLANE])
+def transform(request):
+    return request.param
+
+
+@pytest.fixture
+def batch(transform):
+    return random_batch(axes=2 if transform in IN_PLANE else 3)
+
+
+def test_every_transform_is_tested_here():
+    tested = {type(t).__name__ for t in RANDOM + FIXED + IN_PLANE}
+    assert tested == set(transforms.__all__) - {"Transform"}
+
+
+def test_the_batch_given_is_not_changed(transform, batch):
+    before = {name: value.clone() for name, value in tensors(batch).items()}
+    apply(transform, batch)
+    for name, value in tensors(batch).items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_unseen_joints_are_zero_and_masks_agree(transform, batch):
+    result = apply(transform, batch)
+    visible = result.confidence > 0
+    assert (result.joints[~visible] == 0).all()
+    assert torch.equal(result.person_mask, visible.flatten(2).any(2))
+    assert result.person_mask.any(1).all()
+    assert result.joints.isfinite().all()
+    assert result.joints.shape[:4] == result.confidence.shape
+    assert result.joints.dtype == result.confidence.dtype == torch.float32
+
+
+def test_equal_seeds_give_equal_batches(transform, batch):
+    assert_equal(apply(transform, batch, seed=5), apply(transform, batch, seed=5))
+
+
+def test_a_clip_without_anybody_stays_empty(transform, batch):
+    for value in (batch.joints, batch.confidence, batch.person_mask):
+        value[0] = 0
+    result = apply(transform, batch)
+    assert (result.joints[0] == 0).all()
+    assert not result.person_mask[0].any()
+
+
+@pytest.mark.parametrize("transform", [case(t) for t in RANDOM])
+def test_p_is_the_share_of_changed_clips(transform):
+    batch = random_batch(clips=300)
+    assert_equal(apply(type(transform)(p=0.0), batch), batch)
+    result = apply(transform, batch)
+    unchanged = (result.joints == batch.joints).flatten(1).all(1)
+    assert 0.4 < unchanged.float().mean() < 0.75
+
+
+@pytest.mark.parametrize("transform", [case(t) for t in RANDOM])
+def test_seeds_matter(transform):
+    batch = random_batch(clips=50)
+    assert not torch.equal(
+        apply(transform, batch, seed=1).joints, apply(transform, batch, seed=2).joints
+    )
+
+
+@pytest.mark.parametrize("transform", [case(t) for t in FIXED[:5] + FIXED[6:]])
+def test_normalisation_draws_nothing(transform):
+    rng = torch.Generator().manual_seed(0)
+    before = rng.get_state()
+    transform(random_batch(), KINECT, rng)
+    assert torch.equal(rng.get_state(), before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_gpu_gives_the_result_of_the_cpu(transform, batch):
+    expected = apply(transform, batch)
+    result = apply(transform, batch.to("cuda"))
+    assert result.joints.is_cuda
+    for name, value in tensors(result.to("cpu")).items():
+        torch.testing.assert_close(value, tensors(expected)[name], rtol=1e-5, atol=1e-5)
+
+
+def test_compose_passes_the_layout_on():
+    chain = Compose([ConvertLayout("coco17"), RandomFlip(p=1.0)])
+    assert chain.output_layout(KINECT) == COCO
+    assert apply(chain, random_batch()).joints.shape[3] == COCO.num_joints
+    batch = random_batch()
+    assert apply(Compose(), batch) is batch
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configs_build_and_run(path):
+    config = OmegaConf.load(path)
+    assert set(config) == {"normalise", "augment"}
+    steps = [instantiate(step) for part in (config.normalise, config.augment) for step in part]
+    layout, axes = (COCO, 2) if path.stem == "pose2d" else (KINECT, 3)
+    batch = random_batch(layout, axes=axes)
+    result = apply(Compose(steps), batch, layout)
+    assert result.joints.shape == batch.joints.shape
+    assert result.joints.isfinite().all()
+
+
+def test_the_usual_configs_are_there():
+    assert {path.stem for path in CONFIGS} >= {"none", "kinect3d", "kinect3d_strong", "pose2d"}
