@@ -12,7 +12,10 @@ from har.cli import main
 from har.cli.evaluate import parse_arguments
 from har.cli.listing import find_stores
 from har.data.cards import list_cards
+from har.data.store_meta import StoreDescription
+from har.data.store_writer import write_store
 from har.errors import ConfigError, HarError
+from har.samples import Clip, ClipRecord
 
 
 def stand_in(monkeypatch, module, **functions):
@@ -76,7 +79,12 @@ def test_evaluate_hands_over_typed_settings(monkeypatch):
     given = {}
     stand_in(monkeypatch, "har.run", evaluate=given.update)
     assert main(["evaluate", "ckpt=a=b.ckpt", "out=o", "store=s", "any_data=true"]) == 0
-    assert given == {"ckpt": Path("a=b.ckpt"), "out": Path("o"), "store": Path("s"), "any_data": True}
+    assert given == {
+        "ckpt": Path("a=b.ckpt"),
+        "out": Path("o"),
+        "store": Path("s"),
+        "any_data": True,
+    }
 
 
 def test_all_mistakes_of_evaluate_are_told_at_once():
@@ -134,12 +142,13 @@ def test_datasets_are_listed_from_the_cards(monkeypatch, tmp_path, capsys):
 
 
 def test_stores_are_listed_with_their_size(tmp_path):
-    folder = tmp_path / "nucla"
-    write_small_store(folder)
-    ((store,),) = [find_stores(tmp_path)["tiny"]]
-    assert store["path"] == str(folder)
-    assert store["clips"] == 1
-    assert store["size_bytes"] > 0
+    description = StoreDescription("tiny", "nucla_like", "m", ("wave",), 2, 3)
+    record = ClipRecord("a", "tiny", 0, 4, 1, 30.0, "nucla_like")
+    clip = Clip(record, np.ones((1, 4, 2, 3), np.float32), np.ones((1, 4, 2), np.float32))
+    write_store(tmp_path / "tiny-1", description, [clip])
+    ((name, (store,)),) = find_stores(tmp_path).items()
+    assert (name, store["path"], store["clips"]) == ("tiny", str(tmp_path / "tiny-1"), 1)
+    assert store["size_bytes"] > 4 * 2 * 3 * 4
 
 
 def test_a_damaged_store_is_told_and_left_out(tmp_path, capsys):

@@ -20,7 +20,8 @@ def run_main(main: Callable[[], object], argv: Sequence[str] | None = None) -> N
     try:
         explain_overrides(sys.argv[1:] if argv is None else argv)
     except HarError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     main()
 
 

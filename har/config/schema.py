@@ -72,11 +72,15 @@ class StreamConfig:
 
 @dataclass
 class SamplingConfig:
-    """Which frames of a clip are used: ``frames`` of them, in training and in testing."""
+    """Which frames of a clip are used: ``frames`` of them, in training and in testing.
+
+    ``stride``, for the strategies that have one, is theirs to refer to.
+    """
 
     frames: int
     train: Node
     test: Node
+    stride: int | None = None
 
 
 @dataclass

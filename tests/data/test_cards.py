@@ -121,7 +121,7 @@ def test_project_card_needs_its_description(tmp_path, monkeypatch):
     folder = tmp_path / "datasets" / "new"
     folder.mkdir(parents=True)
     (folder / "card.yaml").write_text(USER_CARD)
-    with pytest.raises(CardError, match="missing key 'title'.*missing key 'licence'"):
+    with pytest.raises(CardError, match=r"missing key 'title'.*missing key 'licence'"):
         load_card("new")
     text = "title: a\nsource: b\nlicence: c\ncitation: d\nobtain: e\nsize: {}\nname: old\n"
     (folder / "card.yaml").write_text(text + USER_CARD)
@@ -133,5 +133,5 @@ def test_unknown_label_and_protocol(write):
     card = load_card(write(USER_CARD))
     with pytest.raises(CardError, match=r"unknown label 'fal'. Did you mean 'fall'\?.*walk, yes"):
         card.label_index("fal")
-    with pytest.raises(CardError, match="unknown protocol 'xsub'.*by_person, one_out, listed"):
+    with pytest.raises(CardError, match=r"unknown protocol 'xsub'.*by_person, one_out, listed"):
         card.protocol("xsub")
