@@ -246,7 +246,7 @@ def _refuse_empty(index: Any, protocol: ProtocolSpec, parts: Mapping[str, np.nda
                 f"the store has {_counted(name, sort_names(np.unique(_column(index, name))))}"
                 for name in rule
             )
-            wanted = ", ".join(f"{name} {'/'.join(values)}" for name, values in rule.items())
+            wanted = ", ".join(_counted(name, list(values)) for name, values in rule.items())
             raise SplitError(
                 f"protocol '{protocol.name}': the {part} part ({wanted}) is empty; {present}"
             )

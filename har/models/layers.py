@@ -20,6 +20,10 @@ class ChannelsLastBatchNorm(nn.BatchNorm2d):
     """
 
     synchronised = False
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.synchronised and _process_count() > 1:
@@ -83,7 +87,7 @@ class TemporalConv(nn.Module):
             bias=bias,
         )
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
-        if bias:
+        if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:

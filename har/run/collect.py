@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from har.errors import HarError
-from har.evaluation.summary import METRICS
+from har.evaluation.totals import METRICS
 from har.record import read_json, write_json_atomic
 from har.run.folder import CONFIG, RESULTS
 
@@ -67,7 +67,9 @@ def _check_comparable(
     for folder, result, config in zip(runs, results, configs, strict=True):
         for key in MUST_AGREE:
             if result[key] != results[0][key]:
-                raise HarError(f"{key} is {result[key]!r} in {folder}, {results[0][key]!r} in {first}")
+                raise HarError(
+                    f"{key} is {result[key]!r} in {folder}, {results[0][key]!r} in {first}"
+                )
         if config != configs[0]:
             raise HarError(f"{folder} and {first} have different configurations")
     seeds = [result["seed"] for result in results]

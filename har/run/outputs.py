@@ -62,7 +62,7 @@ def write_outputs(
     copy_file_atomic(store.path / SKIPPED, folder / SKIPPED)
     write_plots(predictions, folder)
     _write_training_curves(folder)
-    _write_examples(folder / "examples", predictions, store, card, config["evaluation"]["examples"])
+    _write_examples(folder / "examples", predictions, store, config["evaluation"]["examples"])
     described = {**results, "dataset": _describe(card)}
     write_model_card(folder / "model_card.md", described, config, results["provenance"])
     write_json_atomic(folder / RESULTS, results)
@@ -79,9 +79,7 @@ def _write_training_curves(folder: Path) -> None:
         save_figure(training_figure(curves), folder / "training_curves.png")
 
 
-def _write_examples(
-    folder: Path, predictions: Predictions, store: ClipStore, card: Card, count: int
-) -> None:
+def _write_examples(folder: Path, predictions: Predictions, store: ClipStore, count: int) -> None:
     """Draw the worst mistakes and, of the rest, the clips the model is surest of."""
     row_of = {clip_id: row for row, clip_id in enumerate(store.index.clip_id.astype(str))}
     for number in _choose_examples(predictions, count):

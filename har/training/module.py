@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -112,7 +113,7 @@ class RecognitionModule(pl.LightningModule):
         order = np.argsort(rows, kind="stable")
         return probabilities[order], labels[order], rows[order]
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser and its schedule by step."""
         optimizer = self.optimizer_factory(self._parameter_groups())
         epochs = self.trainer.max_epochs or 1
@@ -121,8 +122,10 @@ class RecognitionModule(pl.LightningModule):
         def factor(step: int) -> float:
             return self.schedule.factor(step, max(1, steps), epochs)
 
-        scheduler = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
+        }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put what rebuilds the model into the checkpoint, as plain data."""

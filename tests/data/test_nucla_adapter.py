@@ -94,7 +94,7 @@ def test_bad_files(adapter, folder, name, text, reason):
 def test_wrong_folder(adapter, folder):
     with pytest.raises(HarError, match=r"nucla: no \*.json file below .*Download all_sqe.zip"):
         adapter.items()
-    with pytest.raises(HarError, match="raw folder .*nowhere does not exist"):
+    with pytest.raises(HarError, match=r"raw folder .*nowhere does not exist"):
         Adapter(load_card("nucla"), folder / "nowhere").items()
     with pytest.raises(HarError, match="needs the folder of its raw files"):
         Adapter(load_card("nucla"), None).items()
@@ -112,7 +112,7 @@ def test_all_real_clips_and_the_official_test_list(real_data, tmp_path):
     adapter = Adapter(card, tmp_path)
     records = [clip.record for item in adapter.items() for clip in adapter.read(item)]
     assert len(records) == card.size["clips"] == 1484
-    assert sorted(record.frame_count for record in records)[:3] == [1, 1, 3]
+    assert sorted(record.frame_count for record in records)[:3] == [1, 1, 6]
     columns = ("clip_id", "subject", "camera", "setup", "replication", "label")
     index = {name: np.array([getattr(record, name) for record in records]) for name in columns}
     split = make_split(index, card.protocol("cross_view"))

@@ -135,7 +135,7 @@ def test_kinetics_variant(adapter, write):
     entry = annotation(raw_file="x.pkl")
     del entry["keypoint"]
     write(entry)
-    with pytest.raises(BadSampleError, match="has no keypoint, only frame_dir, .*other files"):
+    with pytest.raises(BadSampleError, match=r"has no keypoint, only frame_dir, .*other files"):
         adapter.read("S001C002P003R001A002")
 
 

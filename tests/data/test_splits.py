@@ -138,7 +138,9 @@ def test_wrong_fold(index, fold, message):
 
 def test_empty_part_says_what_there_is(index):
     parts = {"train": {"subject": ("1",)}, "test": {"subject": ("40", "41")}}
-    message = r"the test part \(subject 40/41\) is empty; the store has 8 subjects: 1, 2, 3, 4, 5"
+    message = (
+        r"the test part \(2 subjects: 40, 41\) is empty; the store has 8 subjects: 1, 2, 3, 4, 5"
+    )
     with pytest.raises(SplitError, match=message):
         make_split(index, ProtocolSpec("absent", parts=parts))
 

@@ -45,7 +45,7 @@ def test_cut_short_anywhere(adapter, write, tmp_path, compressed):
     whole = (tmp_path / NAME).read_bytes()
     for length in [*range(0, 200, 7), len(whole) // 2, len(whole) - 1]:
         (tmp_path / NAME).write_bytes(whole[:length])
-        with pytest.raises(BadSampleError, match="not a readable MATLAB file|has no variable"):
+        with pytest.raises(BadSampleError, match=r"not a readable MATLAB file|has no variable"):
             adapter.read(NAME)
 
 

@@ -52,21 +52,22 @@ def fill_actors(tracks: list[BodyTrack], frame_count: int) -> tuple[np.ndarray, 
     """
     joints = np.zeros((2, frame_count, JOINTS, 3), dtype=np.float32)
     confidence = np.zeros((2, frame_count, JOINTS), dtype=np.float32)
-    spans: list[tuple[int, int] | None] = [None, None]
+    # As in the reference, the span of actor 2 always counts from frame 0.
+    spans = [_span(tracks[0]), (0, 0)]
     for track in tracks:
-        start, end = int(track.frames[0]), int(track.frames[-1])
-        for actor, span in enumerate(spans):
-            if span is None or min(span[1], end) <= max(span[0], start):
+        start, end = _span(track)
+        for actor, (first, last) in enumerate(spans):
+            if track is tracks[0] or min(last, end) <= max(first, start):
                 joints[actor, track.frames] = track.joints
                 confidence[actor, track.frames] = track.confidence
-                spans[actor] = (start, end) if span is None else _union(span, (start, end))
+                spans[actor] = min(first, start), max(last, end)
                 break
-    people = 1 if spans[1] is None else 2
+    people = 2 if confidence[1].any() else 1
     return joints[:people], confidence[:people]
 
 
-def _union(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
-    return min(first[0], second[0]), max(first[1], second[1])
+def _span(track: BodyTrack) -> tuple[int, int]:
+    return int(track.frames[0]), int(track.frames[-1])
 
 
 def _upright_frames(track: BodyTrack) -> np.ndarray:
