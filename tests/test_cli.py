@@ -123,7 +123,7 @@ def test_train_needs_the_project_folder(monkeypatch, tmp_path, capsys):
 
 
 def test_prepare_checks_its_arguments(capsys):
-    assert main(["prepare", "datset=nucla"]) == 2
+    assert main(["prepare", "datset=nwucla"]) == 2
     assert "dataset" in capsys.readouterr().err
     assert main(["prepare", "--help"]) == 0
     assert "raw=<path>" in capsys.readouterr().out
@@ -142,8 +142,8 @@ def test_datasets_are_listed_from_the_cards(monkeypatch, tmp_path, capsys):
 
 
 def test_stores_are_listed_with_their_size(tmp_path):
-    description = StoreDescription("tiny", "nucla_like", "m", ("wave",), 2, 3)
-    record = ClipRecord("a", "tiny", 0, 4, 1, 30.0, "nucla_like")
+    description = StoreDescription("tiny", "nwucla_like", "m", ("wave",), 2, 3)
+    record = ClipRecord("a", "tiny", 0, 4, 1, 30.0, "nwucla_like")
     clip = Clip(record, np.ones((1, 4, 2, 3), np.float32), np.ones((1, 4, 2), np.float32))
     write_store(tmp_path / "tiny-1", description, [clip])
     ((name, (store,)),) = find_stores(tmp_path).items()
@@ -172,7 +172,7 @@ def test_taxonomy_lists_the_labels(capsys):
     assert main(["taxonomy", "--json"]) == 0
     labels = json.loads(capsys.readouterr().out)
     assert sorted(labels) == list_cards()
-    assert "sit down" in labels["nucla"]
+    assert "sit down" in labels["nwucla"]
 
 
 def test_a_listing_takes_no_other_arguments(capsys):

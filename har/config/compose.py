@@ -49,7 +49,7 @@ def compose(
     """Compose and check a configuration, as ``train.py`` would with these overrides.
 
     Args:
-        overrides: in Hydra's syntax, such as ``["experiment=nucla_stgcnpp", "seed=2"]``.
+        overrides: in Hydra's syntax, such as ``["experiment=nwucla_stgcnpp", "seed=2"]``.
         folder: of the configurations; None takes the project's own.
         config_name: primary config, without ``.yaml``.
         provided: see ``check_config``.

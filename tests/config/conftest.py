@@ -66,8 +66,8 @@ TREE = {
     "model/engine/petrol.yaml": "{power: 3}",
     "model/engine/electric.yaml": "{power: 9, battery: 2}",
     "extra/radio.yaml": "{volume: 3}",
-    "experiment/nucla_car.yaml": "# @package _global_\nseed: 3",
-    "experiment/nucla_van.yaml": "# @package _global_\nseed: 4",
+    "experiment/nwucla_car.yaml": "# @package _global_\nseed: 3",
+    "experiment/nwucla_van.yaml": "# @package _global_\nseed: 4",
 }
 
 

@@ -75,7 +75,7 @@ def test_interpolations_that_lead_nowhere_are_all_told(plain, monkeypatch):
 def test_what_hydra_cannot_compose_is_a_config_error():
     with pytest.raises(ConfigError, match="Could not override 'nothing'"):
         compose_unchecked(["nothing=3"])
-    with pytest.raises(ConfigError, match="Did you mean 'nucla'"):
+    with pytest.raises(ConfigError, match="Did you mean 'nwucla'"):
         compose_unchecked(["data=nuclaa"])
 
 

@@ -20,7 +20,7 @@ def told(tree, *argv):
         [],
         ["data.batch_size=8", "seed=1"],
         ["data=large", "model/engine=electric", "model.engine.battery=3"],
-        ["experiment=nucla_car"],
+        ["experiment=nwucla_car"],
         ["+model/engine@model.spare=electric", "model.spare.battery=3"],
         ["+data.new=3", "data.new=4"],
         ["++data.new=3"],
@@ -71,12 +71,12 @@ def test_what_only_hydra_can_judge_is_left_to_it(tree, argv):
             "(there are: data, experiment, extra, model, model/engine)",
         ),
         (
-            "experiment=nwucla_car",
-            "experiment=nwucla_car: not found. Did you mean 'nucla_car'? "
-            "There are: nucla_car, nucla_van",
+            "experiment=nucla_car",
+            "experiment=nucla_car: not found. Did you mean 'nwucla_car'? "
+            "There are: nwucla_car, nwucla_van",
         ),
         ("batch_size=3", "Did you mean 'data.batch_size'?"),
-        ("experimnt=nucla_car", "Did you mean 'experiment'?"),
+        ("experimnt=nwucla_car", "Did you mean 'experiment'?"),
         ("~data.worker", "Did you mean 'data.workers'?"),
         ("seed.x=3", "seed.x: no such key, because seed is 0"),
         ("model.engine.battery=3", "model.engine.battery: no such key."),
@@ -102,11 +102,11 @@ def test_a_key_of_an_option_that_is_null(tree, tmp_path):
 
 def test_all_mistakes_are_told_at_once(tree):
     lines = told(
-        tree, "data.bach_size=3", "modle/engine=x", "experiment=nucla", "seeed=1", "seed=1"
+        tree, "data.bach_size=3", "modle/engine=x", "experiment=nwucla", "seeed=1", "seed=1"
     )
     assert [line.split(":")[0] for line in lines] == [
         "modle/engine",
-        "experiment=nucla",
+        "experiment=nwucla",
         "data.bach_size",
         "seeed",
     ]

@@ -29,7 +29,7 @@ def write(tmp_path):
 @pytest.mark.parametrize(
     ("name", "labels", "protocols"),
     [
-        ("nucla", 10, ["cross_view", "cross_subject", "leave_one_subject_out"]),
+        ("nwucla", 10, ["cross_view", "cross_subject", "leave_one_subject_out"]),
         ("utd_mhad", 27, ["cross_subject", "leave_one_subject_out"]),
         ("ntu60", 60, ["xsub", "xview"]),
         ("ntu120", 120, ["xsub", "xset"]),
@@ -110,7 +110,7 @@ def test_wrong_user_cards(write, old, new, message):
 
 
 def test_unknown_dataset():
-    with pytest.raises(CardError, match=r"unknown dataset 'nulca'. Did you mean 'nucla'\?"):
+    with pytest.raises(CardError, match=r"unknown dataset 'nulca'. Did you mean 'nwucla'\?"):
         load_card("nulca")
     with pytest.raises(CardError, match="no such dataset description"):
         load_card("nowhere/dataset.yaml")

@@ -206,7 +206,7 @@ class TestContinuing:
 def test_real_recordings(real_data, tmp_path, monkeypatch):
     monkeypatch.delenv("HAR_HOME", raising=False)
     archive = real_data / "nwucla" / "all_sqe.tar.xz"
-    report = prepare_quietly(load_card("nucla"), archive, tmp_path / "nucla", part_items=256)
-    store = ClipStore.open(tmp_path / "nucla", verify=True)
+    report = prepare_quietly(load_card("nwucla"), archive, tmp_path / "nwucla", part_items=256)
+    store = ClipStore.open(tmp_path / "nwucla", verify=True)
     assert (report.clip_count, len(store), store.layout) == (1484, 1484, "kinect20")
     assert int((store.index.camera == "3").sum()) == 464

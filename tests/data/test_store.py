@@ -193,25 +193,25 @@ class TestWriting:
 class TestRefusing:
     def test_missing_names_the_command(self, tmp_path):
         expected = (
-            r"no clip store at .*nucla\. Prepare it with: python scripts/prepare_dataset\.py "
-            r"dataset=nucla raw=<folder or archive as distributed> out=.*nucla$"
+            r"no clip store at .*nwucla\. Prepare it with: python scripts/prepare_dataset\.py "
+            r"dataset=nwucla raw=<folder or archive as distributed> out=.*nwucla$"
         )
         with pytest.raises(StoreError, match=expected):
-            ClipStore.open(tmp_path / "nucla")
+            ClipStore.open(tmp_path / "nwucla")
 
     def test_missing_in_the_usual_place_needs_no_out(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HAR_STORE_DIR", str(tmp_path))
         with pytest.raises(StoreError, match=r"raw=<folder or archive as distributed>$"):
-            ClipStore.open(tmp_path / "nucla")
+            ClipStore.open(tmp_path / "nwucla")
 
     def test_half_prepared_names_the_command_to_go_on(self, tmp_path):
-        (tmp_path / "nucla.partial").mkdir()
-        plan = {"digest": "0", "command": "python scripts/prepare_dataset.py dataset=nucla"}
-        (tmp_path / "nucla.partial" / "plan.json").write_text(json.dumps(plan))
+        (tmp_path / "nwucla.partial").mkdir()
+        plan = {"digest": "0", "command": "python scripts/prepare_dataset.py dataset=nwucla"}
+        (tmp_path / "nwucla.partial" / "plan.json").write_text(json.dumps(plan))
         with pytest.raises(
-            StoreError, match=r"has not finished.*prepare_dataset\.py dataset=nucla"
+            StoreError, match=r"has not finished.*prepare_dataset\.py dataset=nwucla"
         ):
-            ClipStore.open(tmp_path / "nucla")
+            ClipStore.open(tmp_path / "nwucla")
 
     def test_shortened_file(self, folder):
         data = (folder / "joints.bin").read_bytes()

@@ -5,7 +5,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from har.data.adapters.nucla import Adapter
+from har.data.adapters.nwucla import Adapter
 from har.data.cards import load_card
 from har.data.safe_pickle import load_pickle
 from har.data.splits import make_split
@@ -33,7 +33,7 @@ def write(folder):
 
 @pytest.fixture
 def adapter(folder):
-    return Adapter(load_card("nucla"), folder)
+    return Adapter(load_card("nwucla"), folder)
 
 
 def test_a_clip(adapter, write):
@@ -43,7 +43,7 @@ def test_a_clip(adapter, write):
     assert adapter.items() == [item]
     (clip,) = adapter.read(item)
     record = clip.record
-    assert (record.clip_id, record.dataset, record.label) == ("a08_s03_e05_v02", "nucla", 6)
+    assert (record.clip_id, record.dataset, record.label) == ("a08_s03_e05_v02", "nwucla", 6)
     assert (record.subject, record.camera, record.replication) == ("3", "2", "5")
     assert (record.frame_count, record.person_count, record.layout) == (4, 1, "kinect20")
     np.testing.assert_array_equal(clip.joints[0], np.array(values, np.float32))
@@ -92,12 +92,12 @@ def test_bad_files(adapter, folder, name, text, reason):
 
 
 def test_wrong_folder(adapter, folder):
-    with pytest.raises(HarError, match=r"nucla: no \*.json file below .*Download all_sqe.zip"):
+    with pytest.raises(HarError, match=r"nwucla: no \*.json file below .*Download all_sqe.zip"):
         adapter.items()
     with pytest.raises(HarError, match=r"raw folder .*nowhere does not exist"):
-        Adapter(load_card("nucla"), folder / "nowhere").items()
+        Adapter(load_card("nwucla"), folder / "nowhere").items()
     with pytest.raises(HarError, match="needs the folder of its raw files"):
-        Adapter(load_card("nucla"), None).items()
+        Adapter(load_card("nwucla"), None).items()
 
 
 def test_goes_to_a_worker_process(adapter, write):
@@ -108,7 +108,7 @@ def test_goes_to_a_worker_process(adapter, write):
 def test_all_real_clips_and_the_official_test_list(real_data, tmp_path):
     with tarfile.open(real_data / "nwucla" / "all_sqe.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
-    card = load_card("nucla")
+    card = load_card("nwucla")
     adapter = Adapter(card, tmp_path)
     records = [clip.record for item in adapter.items() for clip in adapter.read(item)]
     assert len(records) == card.size["clips"] == 1484
