@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, Sampler
 
 from har.data import sampling
 from har.data.store import ClipStore
+from har.errors import ConfigError
 from har.samples import Batch
 
 
@@ -38,14 +39,18 @@ class TrainingBatches(Sampler[BatchRequest]):
 
     Args:
         rows: training rows of the store.
-        batch_size: N over all processes.
+        batch_size: N over all processes; no more than an epoch has is taken.
         repeat: how often each clip comes in an epoch.
         seed: of the run.
+
+    Raises:
+        ConfigError: a batch does not split evenly over the processes.
     """
 
     def __init__(self, rows: np.ndarray, batch_size: int, repeat: int, seed: int):
         self.rows = rows
         self.batch_size = min(batch_size, len(rows) * repeat)
+        _check_even(self.batch_size)
         self.repeat = repeat
         self.seed = seed
         self.epoch = 0
@@ -126,6 +131,16 @@ def _share_of_process() -> slice:
     if dist.is_available() and dist.is_initialized():
         return slice(dist.get_rank(), None, dist.get_world_size())
     return slice(None)
+
+
+def _check_even(batch_size: int) -> None:
+    """Refuse a batch of which processes get unequal shares: its clips would not count the same."""
+    processes = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    if batch_size % processes:
+        raise ConfigError(
+            f"a batch of {batch_size} clips does not split evenly over {processes} processes: "
+            f"set data.batch_size to a multiple of {processes}"
+        )
 
 
 def _mix(*numbers: int) -> int:

@@ -1,16 +1,48 @@
 """Checkpoints as this project writes them: weights, and the plain data that rebuild the model."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import nn
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import Tensor, nn
 
 from har.errors import CheckpointError
+from har.record import write_bytes_atomic
 
 FORMAT = 1
+RECORD_KEYS = {"format", "config", "labels", "data_fingerprint"}
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Lets Lightning write whole files or none, and read only what is safe to read."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,  # noqa: ARG002
+    ) -> None:
+        """Write a checkpoint; a run that is killed meanwhile keeps the one before.
+
+        Raises:
+            HarError: it cannot be written, for example because the disk is full.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_bytes_atomic(Path(path), content.getvalue())
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = None,  # noqa: ARG002
+        weights_only: bool | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Read a checkpoint; see ``read_checkpoint``."""
+        return read_checkpoint(Path(path))
 
 
 def make_record(config: Mapping[str, Any], labels: tuple[str, ...], fingerprint: str) -> dict:
@@ -37,16 +69,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is refused: it is damaged, or holds more than weights and plain data"
         ) from error
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
-        raise CheckpointError(f"{path} cannot be read, it may be cut short: {error}") from error
+    except Exception as error:  # a damaged file can make the reader fail in any way
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{path} cannot be read, it may be cut short: {reason}") from error
+    _check_content(checkpoint, path)
+    return checkpoint
+
+
+def _check_content(checkpoint: Any, path: Path) -> None:
     record = checkpoint.get("har") if isinstance(checkpoint, dict) else None
-    if not isinstance(record, dict) or "config" not in record:
+    if not isinstance(record, dict):
         raise CheckpointError(f"{path} was not written by this project: it has no 'har' record")
     if record.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} has format {record.get('format')}, this version reads format {FORMAT}"
         )
-    return checkpoint
+    weights = checkpoint.get("state_dict")
+    complete = record.keys() >= RECORD_KEYS and isinstance(weights, dict)
+    if not complete or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise CheckpointError(f"{path} lacks a part of what this project writes")
 
 
 def load_weights(module: nn.Module, checkpoint: Mapping[str, Any], path: Path) -> None:

@@ -40,7 +40,7 @@ def evaluate(
         check_same_data(experiment.store, record["data_fingerprint"])
     folder = out or ckpt.resolve().parents[1] / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
-    trainer = make_trainer(_quiet(config), folder, validates=False)
+    trainer = make_trainer(_on_one_device(config), folder, validates=False)
     results, predictions = test(trainer, experiment, config, ckpt)
     write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
     print(report(results))
@@ -48,6 +48,12 @@ def evaluate(
     return RunResult(folder, results)
 
 
-def _quiet(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration without loggers that open a run of their own."""
-    return {**config, "logger": {"extra": None}}
+def _on_one_device(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration for one device of this machine, whatever the run was trained on.
+
+    Loggers are left out: they would open a run of their own.
+    """
+    accelerator = "cpu" if config["trainer"]["accelerator"] == "cpu" else "auto"
+    device = {"accelerator": accelerator, "devices": 1, "strategy": "auto"}
+    trainer = {**config["trainer"], **device}
+    return {**config, "trainer": trainer, "logger": {"extra": None}}

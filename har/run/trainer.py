@@ -1,14 +1,18 @@
 """The Lightning trainer that a configuration asks for."""
 
+import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.loggers.logger import Logger
 
 from har.config.build import build
+from har.run.checkpoints import CheckpointFiles
 from har.run.folder import BEST, LAST, checkpoint_folder
 from har.training.callbacks import EpochTimer, SeedEveryStep
 from har.training.metrics_log import MetricsCsv
@@ -23,6 +27,7 @@ def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl
         validates: whether there is a validation part to choose the best epoch on.
     """
     settings = config["trainer"]
+    _quieten()
     return pl.Trainer(
         max_epochs=settings["max_epochs"],
         accelerator=settings["accelerator"],
@@ -38,6 +43,7 @@ def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl
         enable_progress_bar=settings["progress_bar"],
         logger=_loggers(config, folder),
         callbacks=_callbacks(config, folder, validates),
+        plugins=[CheckpointFiles()],
         default_root_dir=folder,
         num_sanity_val_steps=0,
         enable_model_summary=False,
@@ -45,11 +51,30 @@ def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl
     )
 
 
+def _quieten() -> None:
+    """Keep Lightning's notes about devices and its advice for other programs off the screen."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for advice in (
+        ".*isinstance\\(treespec.*",
+        ".*smaller than the logging interval.*",
+        ".*does not have many workers.*",
+    ):
+        warnings.filterwarnings("ignore", advice)
+
+
 def _loggers(config: Mapping[str, Any], folder: Path) -> list[Logger]:
     loggers: list[Logger] = [MetricsCsv(folder / "metrics.csv")]
     if extra := config["logger"]["extra"]:
         loggers.append(build(extra, save_dir=str(folder)))
+        loggers[-1].log_hyperparams(dict(config))
     return loggers
+
+
+def close_loggers(trainer: pl.Trainer) -> None:
+    """End the Weights & Biases run, which the next job of a sweep would otherwise go on with."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 def _callbacks(config: Mapping[str, Any], folder: Path, validates: bool) -> list[pl.Callback]:
@@ -59,10 +84,11 @@ def _callbacks(config: Mapping[str, Any], folder: Path, validates: bool) -> list
     if config["ema"]:
         callbacks.append(build(config["ema"]))
     checkpoints = checkpoint_folder(folder)
-    callbacks.append(_keep(checkpoints, LAST, monitor=None, mode="min"))
     if validates:
         chosen = config["checkpoint"]
         callbacks.append(_keep(checkpoints, BEST, chosen["monitor"], chosen["mode"]))
+    # The last checkpoint comes last: what it says of the best one has to count this epoch.
+    callbacks.append(_keep(checkpoints, LAST, monitor=None, mode="min"))
     return callbacks
 
 

@@ -25,7 +25,7 @@ from har.run.folder import (
     start_folder,
 )
 from har.run.outputs import make_predictions, summarise, write_outputs
-from har.run.trainer import make_trainer
+from har.run.trainer import close_loggers, make_trainer
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
         write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
         print(report(results))
         print(f"run folder: {folder}")
+    close_loggers(trainer)
     return RunResult(folder, results, _validation_score(trainer))
 
 

@@ -57,5 +57,5 @@ class EpochTimer(pl.Callback):
                 "train/clips_per_second": self._clips / seconds,
                 "train/learning_rate": learning_rate,
             },
-            rank_zero_only=True,
+            sync_dist=True,
         )

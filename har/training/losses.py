@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.errors import ConfigError
+
 Balance = Literal["none", "inverse", "effective"]
 
 
@@ -19,7 +21,11 @@ def class_weights(counts: Tensor, balance: Balance, beta: float = 0.999) -> Tens
         beta: of the effective number.
 
     A class without training clips has weight 0.
+
+    Raises:
+        ConfigError: beta is not in [0, 1).
     """
+    _check_share("beta", beta)
     counts = counts.double()
     if balance == "none":
         return torch.ones_like(counts).float()
@@ -48,6 +54,7 @@ class CrossEntropy(nn.Module):
         beta: float = 0.999,
     ):
         super().__init__()
+        _check_share("label_smoothing", label_smoothing)
         self.label_smoothing = label_smoothing
         self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
 
@@ -78,6 +85,8 @@ class FocalLoss(nn.Module):
         beta: float = 0.999,
     ):
         super().__init__()
+        if gamma < 0:
+            raise ConfigError(f"gamma={gamma}: the exponent of the focal loss must be 0 or more")
         self.gamma = gamma
         self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
 
@@ -85,8 +94,14 @@ class FocalLoss(nn.Module):
         """Return the mean loss; targets are labels (N,) or probabilities (N, K)."""
         soft = _soft_targets(targets, logits.shape[1], 0.0)
         log_probabilities = logits.log_softmax(1)
-        hardness = (1 - log_probabilities.exp()) ** self.gamma
+        # The slope of a fractional power at 0 is infinite; clips that are certain stay clear of it.
+        hardness = (-log_probabilities.expm1()).clamp(min=1e-6) ** self.gamma
         return -(soft * self.weight * hardness * log_probabilities).sum(1).mean()
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ConfigError(f"{name}={value}: must be at least 0 and under 1")
 
 
 def _soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:

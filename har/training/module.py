@@ -17,6 +17,9 @@ from har.skeleton.streams import compute_stream
 from har.training.mixing import Mixup
 from har.training.schedules import Constant, Schedule
 
+VALIDATION_METRICS = {"val/loss": "min", "val/top1": "max", "val/mean_class_accuracy": "max"}
+"""What is measured on the validation part, and which way is better."""
+
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
 
@@ -82,18 +85,18 @@ class RecognitionModule(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Collect the probabilities of a validation batch and log the loss."""
-        probabilities, labels, _ = self._predict(batch)
-        likelihood = probabilities.gather(1, labels[:, None]).clamp(min=1e-12)
-        self._log("val", len(labels), loss=-likelihood.log().mean())
+        """Collect the probabilities of a validation batch."""
+        self._predict(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log accuracy over all validation clips."""
+        """Log ``VALIDATION_METRICS`` over all validation clips."""
         probabilities, labels, _ = self.collect_outputs()
+        likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         correct = probabilities.argmax(1) == labels
         per_class = [correct[labels == c].mean() for c in np.unique(labels)]
-        scores = {"val/top1": correct.mean(), "val/mean_class_accuracy": np.mean(per_class)}
-        self.log_dict({k: float(v) for k, v in scores.items()}, prog_bar=True, rank_zero_only=False)
+        values = (-np.log(likelihood.clip(min=1e-12)).mean(), correct.mean(), np.mean(per_class))
+        scores = {k: float(v) for k, v in zip(VALIDATION_METRICS, values, strict=True)}
+        self.log_dict(scores, prog_bar=True, sync_dist=True)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Collect the probabilities of a test batch."""
@@ -131,13 +134,13 @@ class RecognitionModule(pl.LightningModule):
         """Put what rebuilds the model into the checkpoint, as plain data."""
         checkpoint["har"] = self.record
 
-    def _predict(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _predict(self, batch: Batch) -> None:
         """Average the probabilities over the views of each clip, in float32."""
+        clips = len(batch) // batch.views  # none, where there are more processes than clips
         probabilities = self(batch).float().softmax(1)
-        probabilities = probabilities.view(-1, batch.views, self.num_classes).mean(1)
-        output = (probabilities, batch.labels[:: batch.views], batch.clip_index[:: batch.views])
-        self._outputs.append(output)
-        return output
+        probabilities = probabilities.view(clips, batch.views, self.num_classes).mean(1)
+        rows = slice(None, None, batch.views)
+        self._outputs.append((probabilities, batch.labels[rows], batch.clip_index[rows]))
 
     def _parameter_groups(self) -> Iterable[Any]:
         if self.decay_all:
