@@ -23,6 +23,10 @@ class CardError(HarError, ValueError):
     """A dataset card that is missing, malformed, or names something that does not exist."""
 
 
+class TaxonomyError(HarError, ValueError):
+    """A concept or a label mapping that is malformed or unknown; one line for each problem."""
+
+
 class BadSampleError(HarError, ValueError):
     """One raw sample that cannot be read. A batch job records it in ``skipped.csv`` and goes on."""
 

@@ -12,10 +12,12 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.loggers.logger import Logger
 
 from har.config.build import build
+from har.errors import ConfigError, did_you_mean
 from har.run.checkpoints import CheckpointFiles
 from har.run.folder import BEST, LAST, checkpoint_folder
 from har.training.callbacks import EpochTimer, SeedEveryStep
 from har.training.metrics_log import MetricsCsv
+from har.training.module import VALIDATION_METRICS
 
 
 def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl.Trainer:
@@ -40,6 +42,7 @@ def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl
         check_val_every_n_epoch=settings["check_val_every_n_epoch"],
         log_every_n_steps=settings["log_every_n_steps"],
         limit_train_batches=settings["limit_train_batches"],
+        limit_val_batches=None if validates else 0,
         enable_progress_bar=settings["progress_bar"],
         logger=_loggers(config, folder),
         callbacks=_callbacks(config, folder, validates),
@@ -60,6 +63,31 @@ def _quieten() -> None:
         ".*does not have many workers.*",
     ):
         warnings.filterwarnings("ignore", advice)
+
+
+def check_monitor(config: Mapping[str, Any]) -> None:
+    """Refuse a choice of the best epoch that could only fail, or choose the worst, after training.
+
+    Raises:
+        ConfigError: an unknown metric, the wrong direction, or no epoch that is validated.
+    """
+    monitor, mode = config["checkpoint"]["monitor"], config["checkpoint"]["mode"]
+    epochs, every = (config["trainer"][k] for k in ("max_epochs", "check_val_every_n_epoch"))
+    if monitor not in VALIDATION_METRICS:
+        raise ConfigError(
+            f"checkpoint.monitor={monitor}: no such metric."
+            f"{did_you_mean(monitor, VALIDATION_METRICS)} There are: {', '.join(VALIDATION_METRICS)}"
+        )
+    if mode != VALIDATION_METRICS[monitor]:
+        raise ConfigError(
+            f"checkpoint.mode={mode} would keep the worst {monitor}: set it to "
+            f"{VALIDATION_METRICS[monitor]}"
+        )
+    if every > epochs:
+        raise ConfigError(
+            f"trainer.check_val_every_n_epoch={every} validates none of the {epochs} epochs, so "
+            f"none could be chosen: set it to {epochs} or less"
+        )
 
 
 def _loggers(config: Mapping[str, Any], folder: Path) -> list[Logger]:

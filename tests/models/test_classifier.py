@@ -129,9 +129,7 @@ def test_with_padding_kept_features_are_the_mean_over_all_people():
     people = classifier.temporal(classifier.backbone(joints.flatten(0, 1)))
     expected = people.view(3, 2, -1).mean(dim=1)
     torch.testing.assert_close(classifier.features(streams, person_mask), expected, **CLOSE)
-    torch.testing.assert_close(
-        classifier(streams, person_mask), classifier.head(expected), **CLOSE
-    )
+    torch.testing.assert_close(classifier(streams, person_mask), classifier.head(expected), **CLOSE)
 
 
 @torch.no_grad()
