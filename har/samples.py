@@ -47,6 +47,29 @@ class ClipRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A labelled stretch of time in a longer recording; segments may overlap.
+
+    Attributes:
+        recording: id of the recording, unique within its dataset.
+        dataset: name of the dataset card.
+        label: index into the card's label list, or ``UNLABELLED``.
+        start_sec, end_sec: from the start of the recording, end after start.
+        person: which person of the recording, where the dataset tells them apart.
+        subject, camera: as the dataset names them; "" where unknown.
+    """
+
+    recording: str
+    dataset: str
+    label: int
+    start_sec: float
+    end_sec: float
+    person: int | None = None
+    subject: str = ""
+    camera: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One clip with its joints.
 

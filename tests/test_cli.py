@@ -168,13 +168,6 @@ def test_models_are_listed_with_paper_and_size(capsys):
     assert " M " in capsys.readouterr().out
 
 
-def test_taxonomy_lists_the_labels(capsys):
-    assert main(["taxonomy", "--json"]) == 0
-    labels = json.loads(capsys.readouterr().out)
-    assert sorted(labels) == list_cards()
-    assert "sit down" in labels["nwucla"]
-
-
 def test_a_listing_takes_no_other_arguments(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["models", "--jsn"])

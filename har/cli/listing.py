@@ -1,4 +1,4 @@
-"""``har datasets`` and ``har taxonomy``: what the dataset cards and the stores say."""
+"""``har datasets``: what the dataset cards and the stores say."""
 
 import sys
 from collections.abc import Sequence
@@ -21,25 +21,6 @@ def datasets(arguments: Sequence[str]) -> int:
         return 0
     print_table([_row(dataset) for dataset in listed])
     print(f"\nprepared clips are looked for in {store_root()} (HAR_STORE_DIR)")
-    return 0
-
-
-def taxonomy(arguments: Sequence[str]) -> int:
-    """Print the labels of every dataset, each with its number in the stores."""
-    from har.data.cards import list_cards, load_card
-
-    as_json = wants_json("taxonomy", "List the labels of every dataset.", arguments)
-    labels = {name: list(load_card(name).labels) for name in list_cards()}
-    if as_json:
-        print_json(labels)
-        return 0
-    print_table(
-        [
-            {"dataset": name, "label": str(number), "class": label}
-            for name, names in labels.items()
-            for number, label in enumerate(names)
-        ]
-    )
     return 0
 
 

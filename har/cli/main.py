@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from har import __version__
-from har.cli import evaluate, listing, models, passed_on
+from har.cli import evaluate, listing, models, passed_on, taxonomy
 from har.errors import ConfigError, HarError, did_you_mean
 
 USER_ERROR = 2
@@ -48,7 +48,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "prepare": (passed_on.prepare, "prepare a dataset: har prepare dataset=<name> raw=<path>"),
     "datasets": (listing.datasets, "list the datasets, and which are prepared"),
     "models": (models.run, "list the backbones, with their papers and sizes"),
-    "taxonomy": (listing.taxonomy, "list the labels of every dataset"),
+    "taxonomy": (taxonomy.run, "the concepts of assisted living, and the labels mapped to them"),
     "version": (print_version, "print the version"),
 }
 

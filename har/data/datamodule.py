@@ -11,6 +11,7 @@ from har.data.sampling import Sampler
 from har.data.splits import Split
 from har.data.store import ClipStore
 from har.data.transforms import Compose, Transform
+from har.errors import StoreError
 from har.samples import Batch
 from har.skeleton.layout import Layout, load_layout
 
@@ -65,8 +66,17 @@ class ClipDataModule(pl.LightningDataModule):
         self._test_clips = ClipBatches(store, test_sampler, self.people, training=False)
 
     def class_counts(self) -> torch.Tensor:
-        """Return (K,) how many training clips each class has."""
+        """Return (K,) how many training clips each class has.
+
+        Raises:
+            StoreError: a training clip has no label.
+        """
         labels = torch.from_numpy(self.store.index.label[self.split.train].astype("int64"))
+        if unlabelled := int((labels < 0).sum()):
+            raise StoreError(
+                f"{unlabelled} of {len(labels)} training clips of {self.store.path} have no label: "
+                "label them, or leave them out of the training part of the protocol"
+            )
         return torch.bincount(labels, minlength=len(self.store.labels))
 
     def train_dataloader(self) -> DataLoader:

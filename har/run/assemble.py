@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from har.config.build import build
-from har.data.adapters.base import is_generated
+from har.data.adapters.base import adapter_options, is_generated
 from har.data.cards import Card, load_card
 from har.data.datamodule import ClipDataModule
 from har.data.prepare import prepare_dataset
@@ -60,12 +60,25 @@ def open_store(card: Card, data: Config) -> ClipStore:
         options = data["adapter_options"] or {}
         prepare_dataset(card, None, path, options=options)
     store = ClipStore.open(path)
+    if is_generated(card):
+        _check_options(store, adapter_options(card, data["adapter_options"] or {}))
     if store.labels != card.labels:
         raise StoreError(
             f"{path} was prepared with other labels than {card.name}'s card has now: prepare it "
             f"again with `har prepare dataset={card.name} raw=<folder or archive> force=true`"
         )
     return store
+
+
+def _check_options(store: ClipStore, asked: Config) -> None:
+    made = store.meta.description.adapter_options
+    changed = sorted(key for key in made.keys() | asked.keys() if made.get(key) != asked.get(key))
+    if changed:
+        differences = ", ".join(f"{key}={made.get(key)}, not {asked.get(key)}" for key in changed)
+        raise StoreError(
+            f"{store.path} was generated with {differences}: choose a folder for the new clips "
+            "with data.store=<folder>, or delete this one"
+        )
 
 
 def split_store(card: Card, store: ClipStore, protocol: Config) -> Split:

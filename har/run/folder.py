@@ -15,8 +15,8 @@ CONFIG, RESULTS, LAST, BEST = "config.yaml", "results.json", "last.ckpt", "best.
 ENVIRONMENT = "HAR_RUN_FOLDER"
 """Tells the processes that a distributed run starts which folder is theirs."""
 
-MAY_DIFFER = ("resume", "paths", "logger")
-"""What a resumed run may change: it does not touch the numbers."""
+MAY_DIFFER = ("resume", "paths.", "logger.", "data.store", "data.workers", "trainer.progress_bar")
+"""Starts of the keys that a resumed run may change: they do not touch the numbers."""
 
 
 def start_folder(config: Mapping[str, Any]) -> Path:
@@ -90,7 +90,8 @@ def _new_folder(parent: Path) -> Path:
 def _check_same(folder: Path, config: Mapping[str, Any]) -> None:
     started = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     old, new = (
-        _flatten({k: v for k, v in c.items() if k not in MAY_DIFFER}) for c in (started, config)
+        {key: v for key, v in _flatten(c).items() if not key.startswith(MAY_DIFFER)}
+        for c in (started, config)
     )
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     if changed:

@@ -76,7 +76,8 @@ def check_monitor(config: Mapping[str, Any]) -> None:
     if monitor not in VALIDATION_METRICS:
         raise ConfigError(
             f"checkpoint.monitor={monitor}: no such metric."
-            f"{did_you_mean(monitor, VALIDATION_METRICS)} There are: {', '.join(VALIDATION_METRICS)}"
+            f"{did_you_mean(monitor, VALIDATION_METRICS)} "
+            f"There are: {', '.join(VALIDATION_METRICS)}"
         )
     if mode != VALIDATION_METRICS[monitor]:
         raise ConfigError(

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from har.data.cards import load_card
 from har.evaluation.report_table import report
+from har.models.cost import parameter_count
 from har.models.layers import synchronise_batch_norm
 from har.record import provenance
 from har.run.assemble import Experiment, assemble, describe_split, open_store
@@ -24,8 +26,8 @@ from har.run.folder import (
     release_folder,
     start_folder,
 )
-from har.run.outputs import make_predictions, summarise, write_outputs
-from har.run.trainer import close_loggers, make_trainer
+from har.run.outputs import check_same_data, make_predictions, summarise, write_outputs
+from har.run.trainer import check_monitor, close_loggers, make_trainer
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def train(config: Mapping[str, Any]) -> RunResult:
     store = open_store(load_card(config["data"]["card"]), config["data"])
     record = make_record(config, store.labels, store.fingerprint)
     experiment = assemble(config, record)
+    if len(experiment.split.val) > 0:
+        check_monitor(config)
     folder = start_folder(config)
     try:
         return _run(experiment, config, folder)
@@ -71,14 +75,12 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
     trainer = make_trainer(config, folder, validates)
     if config["trainer"]["sync_batch_norm"]:
         synchronise_batch_norm(experiment.module)
+    last = last_checkpoint(folder)
+    if last is not None:
+        check_same_data(experiment.store, read_checkpoint(last)["har"]["data_fingerprint"])
     _announce(experiment, config, folder)
     started = time.perf_counter()
-    trainer.fit(
-        experiment.module,
-        datamodule=experiment.data,
-        ckpt_path=last_checkpoint(folder),
-        weights_only=True,
-    )
+    trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=last, weights_only=True)
     seconds = time.perf_counter() - started
     chosen = checkpoint_folder(folder) / (BEST if validates else LAST)
     results, predictions = test(trainer, experiment, config, chosen)
@@ -120,7 +122,7 @@ def test(
         "split": describe_split(experiment),
         "data_fingerprint": store.fingerprint,
         "cost": {
-            "parameters": sum(p.numel() for p in experiment.module.classifier.parameters()),
+            "parameters": parameter_count(experiment.module.classifier),
             "test_seconds": round(seconds, 2),
         },
         "provenance": provenance(),
@@ -128,9 +130,10 @@ def test(
     return summarise(predictions, config, facts), predictions
 
 
+@rank_zero_only
 def _announce(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> None:
     split = experiment.split
-    parameters = sum(p.numel() for p in experiment.module.classifier.parameters())
+    parameters = parameter_count(experiment.module.classifier)
     print(
         f"{config['name']}: {experiment.card.name}, {config['protocol']['name']}: "
         f"{len(split.train)} training, {len(split.val)} validation, {len(split.test)} test clips, "

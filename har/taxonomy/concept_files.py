@@ -1,18 +1,18 @@
 """The files of the concepts: one a kind.
 
-    version: 1.0.0
-    kind: posture                      # the kind of all concepts of the file
-    root: posture                      # the only concept of the file that has no parents
-    concepts:
-      - id: sitting
-        name: sitting
-        definition: Resting on the buttocks with the trunk more or less upright.
-        synonyms: [seated]             # may be left out
-        parents: [posture]             # of any file
-        temporal: state
-        people: 1
-        risk: none
-        icf: d4153                     # may be left out
+version: 1.0.0
+kind: posture                      # the kind of all concepts of the file
+root: posture                      # the only concept of the file that has no parents
+concepts:
+  - id: sitting
+    name: sitting
+    definition: Resting on the buttocks with the trunk more or less upright.
+    synonyms: [seated]             # may be left out
+    parents: [posture]             # of any file
+    temporal: state
+    people: 1
+    risk: none
+    icf: d4153                     # may be left out
 """
 
 import re

@@ -55,7 +55,7 @@ class EpochTimer(pl.Callback):
             {
                 "train/seconds": seconds,
                 "train/clips_per_second": self._clips / seconds,
-                "train/learning_rate": learning_rate,
+                "learning_rate": learning_rate,
             },
             sync_dist=True,
         )

@@ -34,7 +34,17 @@ def class_weights(counts: Tensor, balance: Balance, beta: float = 0.999) -> Tens
     return (weights * counts.sum() / (weights * counts).sum().clamp(min=1e-12)).float()
 
 
-class CrossEntropy(nn.Module):
+class _WeightedLoss(nn.Module):
+    """Holds one weight a class; follows the model to its device, not into its checkpoints."""
+
+    weight: Tensor
+
+    def __init__(self, class_counts: Tensor, balance: Balance, beta: float):
+        super().__init__()
+        self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
+
+
+class CrossEntropy(_WeightedLoss):
     """Cross-entropy with label smoothing and class weights.
 
     Args:
@@ -44,8 +54,6 @@ class CrossEntropy(nn.Module):
         beta: see ``class_weights``.
     """
 
-    weight: Tensor
-
     def __init__(
         self,
         class_counts: Tensor,
@@ -53,19 +61,16 @@ class CrossEntropy(nn.Module):
         balance: Balance = "none",
         beta: float = 0.999,
     ):
-        super().__init__()
-        _check_share("label_smoothing", label_smoothing)
+        super().__init__(class_counts, balance, beta)
         self.label_smoothing = label_smoothing
-        self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss; targets are labels (N,) or probabilities (N, K)."""
         soft = _soft_targets(targets, logits.shape[1], self.label_smoothing)
-        losses = -(soft * self.weight * logits.log_softmax(1)).sum(1)
-        return losses.mean()
+        return -(soft * self.weight * logits.log_softmax(1)).sum(1).mean()
 
 
-class FocalLoss(nn.Module):
+class FocalLoss(_WeightedLoss):
     """Focal loss, Lin et al., ICCV 2017, eq. 5: easy clips count less.
 
     Args:
@@ -75,8 +80,6 @@ class FocalLoss(nn.Module):
         beta: see ``class_weights``.
     """
 
-    weight: Tensor
-
     def __init__(
         self,
         class_counts: Tensor,
@@ -84,24 +87,15 @@ class FocalLoss(nn.Module):
         balance: Balance = "none",
         beta: float = 0.999,
     ):
-        super().__init__()
-        if gamma < 0:
-            raise ConfigError(f"gamma={gamma}: the exponent of the focal loss must be 0 or more")
+        super().__init__(class_counts, balance, beta)
         self.gamma = gamma
-        self.register_buffer("weight", class_weights(class_counts, balance, beta), persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss; targets are labels (N,) or probabilities (N, K)."""
         soft = _soft_targets(targets, logits.shape[1], 0.0)
         log_probabilities = logits.log_softmax(1)
-        # The slope of a fractional power at 0 is infinite; clips that are certain stay clear of it.
-        hardness = (-log_probabilities.expm1()).clamp(min=1e-6) ** self.gamma
+        hardness = (1 - log_probabilities.exp()) ** self.gamma
         return -(soft * self.weight * hardness * log_probabilities).sum(1).mean()
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ConfigError(f"{name}={value}: must be at least 0 and under 1")
 
 
 def _soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:
