@@ -1,7 +1,8 @@
 """Dataset cards: what a dataset is, how to get it, its labels and its protocols.
 
 The cards of the known datasets lie in ``datasets/<name>/card.yaml``. A user's own dataset has a
-``dataset.yaml`` of the same form, in which the descriptive keys may be left out.
+``dataset.yaml`` of the same form, in which the descriptive keys may be left out. The card of a
+dataset of videos without poses has no joint layout, unit and adapter.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,16 +17,20 @@ from har.errors import CardError, LayoutError, did_you_mean
 from har.paths import datasets_root
 from har.skeleton.layout import load_layout
 
-MODALITIES = ("pose3d", "pose2d")
+VIDEO = "video"
+MODALITIES = ("pose3d", "pose2d", VIDEO)
 UNITS = ("m", "px", "normalised")
 USER_CARD = "dataset.yaml"
 
 DESCRIPTIVE_KEYS = ("title", "source", "licence", "citation", "obtain", "size")
-TECHNICAL_KEYS = ("layout", "unit", "fps", "labels")
+POSE_KEYS = ("layout", "unit")
+TECHNICAL_KEYS = (*POSE_KEYS, "fps", "labels")
 OPTIONAL_KEYS = ("name", "url", "modality", "adapter", "adapter_options", "protocols")
 ALLOWED_KEYS = (*DESCRIPTIVE_KEYS, *TECHNICAL_KEYS, *OPTIONAL_KEYS)
 
 _MODALITY_OF_UNIT = {"m": "pose3d", "px": "pose2d"}
+_DIMS = {"pose3d": 3, "pose2d": 2, VIDEO: 0}
+_USUAL_ADAPTER = {"pose3d": "generic", "pose2d": "generic", VIDEO: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,13 @@ class Card:
     Attributes:
         name: the dataset's name in the project; also the name of its clip store.
         folder: folder of the card; relative paths in the card start here.
-        modality: ``pose3d`` or ``pose2d``.
-        layout: name of the joint layout, or absolute path of a layout file.
-        unit: ``m``, ``px`` or ``normalised``.
+        modality: ``pose3d``, ``pose2d``, or ``video`` for videos without poses.
+        layout: name of the joint layout, or absolute path of a layout file; "" for videos.
+        unit: ``m``, ``px`` or ``normalised``; "" for videos.
         fps: frames a second of the recordings.
         labels: class names; a class's position is its label in the stores.
         protocols: the train and test rules, by name.
-        adapter: module below ``har.data.adapters`` that reads the raw files.
+        adapter: module below ``har.data.adapters`` that reads the raw files; "" for videos.
         adapter_options: keyword arguments of that adapter.
         obtain: how to get the raw files.
         size: published counts, such as clips, subjects and cameras.
@@ -67,8 +72,8 @@ class Card:
 
     @property
     def dims(self) -> int:
-        """Return the number of coordinates of a joint: 3 or 2."""
-        return 3 if self.modality == "pose3d" else 2
+        """Return the number of coordinates of a joint: 3 or 2; 0 for videos without poses."""
+        return _DIMS[self.modality]
 
     def label_index(self, label: str) -> int:
         """Return the index of a class name, or raise CardError with the closest names."""
@@ -133,25 +138,47 @@ def _is_path(name: str | Path) -> bool:
 
 def _read_card(path: Path, default_name: str, required: tuple[str, ...]) -> Card:
     values = _load_yaml(path)
-    _check_keys(path, values, required)
-    unit = _one_of(path, "unit", values["unit"], UNITS)
-    modality = values.get("modality", _MODALITY_OF_UNIT.get(unit))
-    if modality is None:
-        raise CardError(f"{path}: unit '{unit}' needs the key 'modality': {_join(MODALITIES)}")
+    if values.get("modality") == VIDEO:
+        _check_keys(path, values, tuple(key for key in required if key not in POSE_KEYS))
+        _refuse_pose_keys(path, values)
+    else:
+        _check_keys(path, values, required)
+    modality, layout, unit = _pose_values(path, values)
     return Card(
         name=_text(path, "name", values.get("name", default_name)),
         folder=path.resolve().parent,
-        modality=_one_of(path, "modality", modality, MODALITIES),
-        layout=_layout(path, _text(path, "layout", values["layout"])),
+        modality=modality,
+        layout=layout,
         unit=unit,
         fps=_fps(path, values["fps"]),
         labels=_labels(path, values["labels"]),
         protocols=parse_protocols(path, values.get("protocols", {})),
-        adapter=_text(path, "adapter", values.get("adapter", "generic")),
+        adapter=_text(path, "adapter", values.get("adapter", _USUAL_ADAPTER[modality])),
         adapter_options=_mapping(path, "adapter_options", values.get("adapter_options", {})),
         size=_mapping(path, "size", values.get("size", {})),
         **{key: _text(path, key, values.get(key, "")) for key in _TEXT_KEYS},
     )
+
+
+def _pose_values(path: Path, values: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return modality, layout and unit."""
+    if values.get("modality") == VIDEO:
+        return VIDEO, "", ""
+    unit = _one_of(path, "unit", values["unit"], UNITS)
+    modality = values.get("modality", _MODALITY_OF_UNIT.get(unit))
+    if modality is None:
+        raise CardError(f"{path}: unit '{unit}' needs the key 'modality': {_join(MODALITIES)}")
+    layout = _layout(path, _text(path, "layout", values["layout"]))
+    return _one_of(path, "modality", modality, MODALITIES), layout, unit
+
+
+def _refuse_pose_keys(path: Path, values: Mapping[str, Any]) -> None:
+    wrong = [key for key in (*POSE_KEYS, "adapter", "adapter_options") if key in values]
+    if wrong:
+        raise CardError(
+            f"{path}: {_join(wrong)}: not for modality '{VIDEO}', which has no poses; "
+            "leave it out, or set modality to pose3d or pose2d"
+        )
 
 
 _TEXT_KEYS = ("title", "source", "licence", "citation", "obtain", "url")

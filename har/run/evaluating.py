@@ -9,6 +9,7 @@ from har.errors import CheckpointError
 from har.evaluation.report_table import report
 from har.run.assemble import assemble
 from har.run.checkpoints import read_checkpoint
+from har.run.folder import checkpoint_folder
 from har.run.outputs import check_same_data, write_outputs
 from har.run.trainer import make_trainer
 from har.run.training import RunResult, test
@@ -21,7 +22,8 @@ def evaluate(
 
     Args:
         ckpt: checkpoint of a run.
-        out: folder for the outputs; default ``evaluation`` beside the checkpoint's run folder.
+        out: folder for the outputs; default ``evaluation`` in the checkpoint's run folder, or
+            beside a checkpoint that lies elsewhere.
         store: clip store, where it is not where the run found it.
         any_data: also test on data other than the run's own.
 
@@ -38,14 +40,18 @@ def evaluate(
         raise CheckpointError(f"{ckpt} knows other labels than the store {experiment.store.path}")
     if not any_data:
         check_same_data(experiment.store, record["data_fingerprint"])
-    folder = out or ckpt.resolve().parents[1] / "evaluation"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = out or _run_folder(ckpt) / "evaluation"
     trainer = make_trainer(_on_one_device(config), folder, validates=False)
     results, predictions = test(trainer, experiment, config, ckpt)
     write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
     print(report(results))
     print(f"evaluation: {folder}")
     return RunResult(folder, results)
+
+
+def _run_folder(ckpt: Path) -> Path:
+    folder = ckpt.resolve().parent
+    return folder.parent if checkpoint_folder(folder.parent) == folder else folder
 
 
 def _on_one_device(config: Mapping[str, Any]) -> dict[str, Any]:

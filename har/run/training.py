@@ -28,6 +28,7 @@ from har.run.folder import (
 )
 from har.run.outputs import check_same_data, make_predictions, summarise, write_outputs
 from har.run.trainer import check_monitor, close_loggers, make_trainer
+from har.training.metrics_log import MetricsCsv
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,23 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
     if last is not None:
         check_same_data(experiment.store, read_checkpoint(last)["har"]["data_fingerprint"])
     _announce(experiment, config, folder)
-    started = time.perf_counter()
     trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=last, weights_only=True)
-    seconds = time.perf_counter() - started
     chosen = checkpoint_folder(folder) / (BEST if validates else LAST)
     results, predictions = test(trainer, experiment, config, chosen)
-    results["cost"] |= {"training_seconds": round(seconds, 2), "epochs": trainer.current_epoch}
+    results["cost"] |= _training_cost(trainer)
+    close_loggers(trainer)
     if trainer.is_global_zero:
         write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
         print(report(results))
         print(f"run folder: {folder}")
-    close_loggers(trainer)
     return RunResult(folder, results, _validation_score(trainer))
+
+
+def _training_cost(trainer: pl.Trainer) -> dict[str, float]:
+    """Return epochs, and seconds of training steps, over all parts of a resumed run."""
+    metrics = next(logger for logger in trainer.loggers if isinstance(logger, MetricsCsv))
+    seconds = metrics.total("train/seconds")
+    return {"training_seconds": round(seconds, 2), "epochs": trainer.current_epoch}
 
 
 def _validation_score(trainer: pl.Trainer) -> float:

@@ -80,7 +80,7 @@ class Crosswalk:
         return in_all or self._leaves_below(broad)
 
     def labels_of(self, concept: str, *, below: bool = False) -> tuple[MappedLabel, ...]:
-        """Return the labels of all datasets linked to a concept, with ``below`` also those under it."""
+        """Return the labels linked to a concept; with ``below``, also those of its descendants."""
         wanted = {self.taxonomy.concept(concept).id}
         if below:
             wanted.update(self.taxonomy.descendants(concept))

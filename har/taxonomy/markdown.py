@@ -15,8 +15,8 @@ _INTRODUCTION = """\
 
 <!-- Written by `har taxonomy docs` from the concept and mapping files; edit those. -->
 
-Version {version}: {concepts} concepts, {leaves} of them leaves, in {kinds} kinds. {datasets} datasets
-with {labels} labels are mapped to them.
+Version {version}: {concepts} concepts, {leaves} of them leaves, in {kinds} kinds. The labels of
+{datasets} datasets, {labels} in all, are mapped to them.
 
 The concepts are in `har/taxonomy/concepts/`, one file a kind; the decision for every label of a
 dataset is in `datasets/<name>/mapping.yaml`. `har taxonomy show <concept>` and

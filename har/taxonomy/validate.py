@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,9 +43,9 @@ def validate(datasets: Path, concepts: Path = CONCEPT_FOLDER) -> Validation:
     A file that cannot be read is told with its problems, and the others are still checked.
     """
     problems: list[str] = []
-    taxonomy = _attempt(lambda: load_taxonomy(concepts), problems)
-    paths = _attempt(lambda: find_mapping_files(datasets), problems) or []
-    read = [_attempt(lambda path=path: read_mapping(path), problems) for path in paths]
+    taxonomy = _attempt(partial(load_taxonomy, concepts), problems)
+    paths = _attempt(partial(find_mapping_files, datasets), problems) or []
+    read = [_attempt(partial(read_mapping, path), problems) for path in paths]
     mappings = tuple(mapping for mapping in read if mapping is not None)
     if taxonomy is not None:
         for mapping in mappings:

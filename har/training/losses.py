@@ -52,6 +52,9 @@ class CrossEntropy(_WeightedLoss):
         label_smoothing: share of the target spread evenly over all classes.
         balance: see ``class_weights``.
         beta: see ``class_weights``.
+
+    Raises:
+        ConfigError: the smoothing or beta is not in [0, 1).
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class CrossEntropy(_WeightedLoss):
         beta: float = 0.999,
     ):
         super().__init__(class_counts, balance, beta)
+        _check_share("label_smoothing", label_smoothing)
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -78,6 +82,9 @@ class FocalLoss(_WeightedLoss):
         gamma: how much less; 0 is cross-entropy.
         balance: see ``class_weights``.
         beta: see ``class_weights``.
+
+    Raises:
+        ConfigError: gamma is negative, or beta not in [0, 1).
     """
 
     def __init__(
@@ -88,16 +95,24 @@ class FocalLoss(_WeightedLoss):
         beta: float = 0.999,
     ):
         super().__init__(class_counts, balance, beta)
+        if gamma < 0:
+            raise ConfigError(f"gamma={gamma}: the exponent of the focal loss must be 0 or more")
         self.gamma = gamma
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss; targets are labels (N,) or probabilities (N, K)."""
         soft = _soft_targets(targets, logits.shape[1], 0.0)
         log_probabilities = logits.log_softmax(1)
-        hardness = (1 - log_probabilities.exp()) ** self.gamma
+        # The slope of a fractional power at 0 is infinite; clips that are certain stay clear of it.
+        hardness = (-log_probabilities.expm1()).clamp(min=1e-6) ** self.gamma
         return -(soft * self.weight * hardness * log_probabilities).sum(1).mean()
 
 
 def _soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:
     soft = F.one_hot(targets, classes).float() if targets.ndim == 1 else targets
     return soft * (1 - smoothing) + smoothing / classes
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ConfigError(f"{name}={value}: must be at least 0 and under 1")

@@ -51,6 +51,10 @@ class MetricsCsv(Logger):
         row["step"] = step if step is not None else row.get("step", "")
         self._write()
 
+    def total(self, column: str) -> float:
+        """Return the sum of a column over all epochs, those before a resume included."""
+        return sum(float(row.get(column, 0)) for row in self._rows.values())
+
     def _write(self) -> None:
         columns = ["epoch", "step"]
         columns += sorted({key for row in self._rows.values() for key in row} - set(columns))

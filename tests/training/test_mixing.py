@@ -20,8 +20,8 @@ def full_batch():
 
 
 def find_mix(batch, mixed) -> tuple[float, torch.Tensor]:
-    """Return the share and the partner of each clip, from the joints alone."""
-    for share in (mixed.targets.max(), 1 - mixed.targets.max()):
+    """Return the share and the partner of each clip, from joints and targets alone."""
+    for share in mixed.targets[(mixed.targets > 0) & (mixed.targets < 1)].unique():
         rest = (mixed.joints - batch.joints * share) / (1 - share)
         distance = (rest[:, None] - batch.joints[None]).flatten(2).abs().amax(2)
         if distance.amin(1).max() < 1e-3:

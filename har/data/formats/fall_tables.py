@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from har.data.cards import Card
-from har.data.formats.timed_labels import Parsed, SkippedEntry
+from har.data.formats.timed_labels import Parsed, SkippedEntry, read_label
 from har.errors import BadSampleError
 from har.samples import Segment
 
@@ -40,7 +40,7 @@ def parse_le2i(content: str, card: Card, source: str, recording: str, fps: float
     if len(lines[0].split(",")) == LE2I_FIELDS:
         return parsed
     first, last = (_whole_number(line) for line in (lines + [""])[:2])
-    if first is None or last is None or first > last or (first == 0) != (last == 0):
+    if first is None or last is None or not (first == last == 0 or 1 <= first <= last):
         reason = f"its first two lines {lines[:2]} are no first and last frame of a fall"
         parsed.skipped.append(SkippedEntry(source, 1, reason))
     elif last > 0:
@@ -73,17 +73,22 @@ def parse_urfall(content: str, card: Card, source: str, fps: float) -> Parsed:
         values = [value.strip() for value in row]
         if not any(values) or (reader.line_num == 1 and tuple(values[:3]) == URFALL_HEADER):
             continue
-        frame = _whole_number(values[1]) if len(values) > 2 else None
-        label = _whole_number(values[2]) if len(values) > 2 else None
-        if not values[0] or frame is None or label is None or not 0 <= label + 1 < len(card.labels):
-            reason = f"'{','.join(values[:3])}' is not sequence, frame, label (-1, 0, 1)"
-            parsed.skipped.append(SkippedEntry(source, reader.line_num, reason))
-        else:
-            frames.append((values[0], frame, label - URFALL_FIRST_LABEL))
+        try:
+            frames.append(_urfall_row(values, len(card.labels)))
+        except ValueError as error:
+            parsed.skipped.append(SkippedEntry(source, reader.line_num, str(error)))
     if not frames:
         raise BadSampleError(source, "has no rows of sequence, frame, label")
     parsed.segments.extend(_runs(sorted(frames), card.name, fps))
     return parsed
+
+
+def _urfall_row(values: list[str], class_count: int) -> tuple[str, int, int]:
+    name, frame, label = (values + ["", "", ""])[:3]
+    number = _whole_number(frame)
+    if not name or number is None or number < 1:
+        raise ValueError(f"'{','.join(values[:3])}' is not sequence, frame number from 1, label")
+    return name, number, read_label(label, class_count, first=URFALL_FIRST_LABEL)
 
 
 def _runs(frames: list[tuple[str, int, int]], dataset: str, fps: float) -> Iterable[Segment]:
