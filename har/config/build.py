@@ -42,7 +42,7 @@ def build(node: Any, **provided: Any) -> Any:
         # those that are dataclasses into mappings.
         factory = instantiate(settings, _partial_=True, _convert_="all")
         return functools.partial(factory, **provided) if later else factory(**provided)
-    except (InstantiationException, TypeError, ValueError) as error:
+    except (InstantiationException, ImportError, TypeError, ValueError) as error:
         raise _explained(error, f"{path or 'node'} ({plain['_target_']})") from error
 
 

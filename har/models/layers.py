@@ -4,8 +4,6 @@ P counts the people of a batch that are really there. With channels last, a 1x1 
 matrix product, graph aggregation needs no permutation, and memory is read in order.
 """
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
@@ -126,8 +124,3 @@ def mean_over_people(features: Tensor, person_mask: Tensor) -> Tensor:
     clip_of_person = person_mask.nonzero()[:, 0]
     total = features.new_zeros(clips, features.shape[1]).index_add(0, clip_of_person, features)
     return total / person_mask.sum(1, keepdim=True).clamp(min=1)
-
-
-def count_parameters(modules: Iterable[nn.Module]) -> int:
-    """Return how many trainable numbers the modules hold."""
-    return sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad)

@@ -23,6 +23,10 @@ def start_folder(config: Mapping[str, Any]) -> Path:
     """Return a new run folder, or the one to go on with, holding the configuration."""
     if given := os.environ.get(ENVIRONMENT):
         return Path(given)
+    if Path(config["name"]).name != config["name"]:
+        raise ConfigError(
+            f"name={config['name']} names the run's folder and cannot be a path: choose name=<word>"
+        )
     found = _folder_to_resume(config)
     if found is None:
         found = _new_folder(Path(config["paths"]["runs"]) / config["name"])

@@ -42,7 +42,7 @@ def find_disagreements(mappings: Iterable[DatasetMapping]) -> list[Disagreement]
     """Return the names that different datasets map differently, by name."""
     groups: dict[str, list[tuple[str, LabelMapping]]] = defaultdict(list)
     for mapping in mappings:
-        for entry in mapping.labels:
+        for entry in filter(_is_decided, mapping.labels):
             groups[normalised(entry.label)].append((mapping.dataset, entry))
     return [
         Disagreement(name, tuple(labels), _is_explained(labels))
@@ -61,7 +61,7 @@ def find_misreadings(mappings: Iterable[DatasetMapping], taxonomy: Taxonomy) -> 
         f"{mapping.dataset}: label '{entry.label}' reads like {' or '.join(sorted(alike))}, but is "
         f"{describe(entry)}; map it so, or say why not in a note"
         for mapping in mappings
-        for entry in mapping.labels
+        for entry in filter(_is_decided, mapping.labels)
         if (alike := concepts.get(normalised(entry.label), set())) and not entry.note
         if alike.isdisjoint(concept for _, concept in entry.links())
     ]
@@ -93,6 +93,10 @@ def _stem(word: str) -> str:
         if word[-1] == word[-2] and word[-1] not in "ls":
             word = word[:-1]
     return word.removesuffix("s").removesuffix("e") if len(word) > 3 else word
+
+
+def _is_decided(entry: LabelMapping) -> bool:
+    return entry.is_decided
 
 
 def _decision(entry: LabelMapping) -> tuple[tuple[str, str], ...]:

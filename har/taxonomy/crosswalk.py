@@ -5,9 +5,10 @@ one dataset and one labelled ``Drink.Fromcup`` in another say different things a
 concepts, and a loss over the sum of the admissible leaves' probabilities can learn from both.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 from har.errors import TaxonomyError, did_you_mean
@@ -81,16 +82,25 @@ class Crosswalk:
 
     def labels_of(self, concept: str, *, below: bool = False) -> tuple[MappedLabel, ...]:
         """Return the labels linked to a concept; with ``below``, also those of its descendants."""
-        wanted = {self.taxonomy.concept(concept).id}
+        wanted = [self.taxonomy.concept(concept).id]
         if below:
-            wanted.update(self.taxonomy.descendants(concept))
-        return tuple(
-            MappedLabel(mapping.dataset, entry.label, relation, identity)
+            wanted += self.taxonomy.descendants(concept)
+        found = [pair for identity in wanted for pair in self._labels_of.get(identity, ())]
+        return tuple(mapped for _, mapped in sorted(found, key=lambda pair: pair[0]))
+
+    @cached_property
+    def _labels_of(self) -> dict[str, list[tuple[int, MappedLabel]]]:
+        """The links by concept, numbered in the order of the datasets and of their labels."""
+        links = (
+            MappedLabel(mapping.dataset, entry.label, relation, concept)
             for mapping in self.mappings.values()
             for entry in mapping.labels
-            for relation, identity in entry.links()
-            if identity in wanted
+            for relation, concept in entry.links()
         )
+        by_concept: dict[str, list[tuple[int, MappedLabel]]] = defaultdict(list)
+        for number, link in enumerate(links):
+            by_concept[link.concept].append((number, link))
+        return dict(by_concept)
 
     def _leaves_below(self, concepts: tuple[str, ...]) -> frozenset[str]:
         return frozenset().union(*map(self.taxonomy.leaves, concepts))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from har.errors import TaxonomyError, did_you_mean
@@ -109,11 +109,6 @@ def load_taxonomy(folder: Path = CONCEPT_FOLDER) -> Taxonomy:
         TaxonomyError: one line for each problem: malformed field, duplicate, unknown parent,
             orphan, cycle, or a word that stands for two concepts.
     """
-    return _load(Path(folder).resolve())
-
-
-@lru_cache(maxsize=4)
-def _load(folder: Path) -> Taxonomy:
     version, concepts, roots = read_concepts(folder)
     raise_problems(graph_problems(concepts, roots))
     return Taxonomy(version, {concept.id: concept for concept in concepts})

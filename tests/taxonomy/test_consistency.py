@@ -61,11 +61,12 @@ def test_the_project_is_valid():
 
 def test_one_bad_file_does_not_hide_the_others(concept_folder, tree_text, write_mapping, tmp_path):
     write_mapping("a", "labels: [")
-    write_mapping("b", "labels:\n  - {id: 0, label: x}\n  - {id: 1, label: y, exact: [nothing]}\n")
+    write_mapping(
+        "b", "labels:\n  - {id: 0, label: trip}\n  - {id: 1, label: y, exact: [nothing]}\n"
+    )
     concepts = concept_folder(tree_text)
     outcome = validate(tmp_path / "datasets", concepts)
     assert len(outcome.problems) == 3
     assert outcome.summary == "1 datasets, 2 labels, 50% decided"
     (concepts / "activity.yaml").write_text("kind: x")
-    text = "\n".join(validate(tmp_path / "datasets", concepts).problems)
-    assert "kind 'x' is not allowed" in text or "holds" in text
+    assert "kind 'x' is not allowed" in " ".join(validate(tmp_path / "datasets", concepts).problems)

@@ -26,7 +26,8 @@ def test_the_largest_seed_is_accepted():
 
 def test_the_timer_counts_the_clips_of_all_processes(monkeypatch):
     times = iter([10.0, 14.0])
-    monkeypatch.setattr("har.training.callbacks.time.perf_counter", lambda: next(times))
+    clock = SimpleNamespace(perf_counter=lambda: next(times))
+    monkeypatch.setattr("har.training.callbacks.time", clock)
     logged = {}
     module = RecognitionModule.__new__(RecognitionModule)
     torch.nn.Module.__init__(module)

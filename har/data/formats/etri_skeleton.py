@@ -13,6 +13,7 @@ from har.data.formats.ntu_skeleton import CONFIDENCE_OF_STATE, JOINTS, BodyTrack
 from har.errors import BadSampleError
 
 FRAME, BODY = "frameNum", "bodyindexID"
+NOBODY = ("", "nan")
 COORDINATES = [f"joint{joint}_3d{axis}" for joint in range(1, JOINTS + 1) for axis in "XYZ"]
 STATES = [f"joint{joint}_trackingState" for joint in range(1, JOINTS + 1)]
 LONGEST_CLIP = 100_000
@@ -39,7 +40,11 @@ def parse_etri_skeleton(content: str, source: str) -> tuple[int, list[BodyTrack]
     frames -= frames.min()
     if frames.max() >= LONGEST_CLIP:
         raise BadSampleError(source, f"its frame numbers span {frames.max() + 1} frames")
-    seen = [number for number, row in enumerate(table) if row[column_of[BODY]].strip(" nNaA")]
+    seen = [
+        number
+        for number, row in enumerate(table)
+        if row[column_of[BODY]].strip().lower() not in NOBODY
+    ]
     bodies = [table[number] for number in seen]
     joints, confidence = _poses(bodies, column_of, source)
     ids = np.array([row[column_of[BODY]].strip() for row in bodies])

@@ -39,7 +39,7 @@ def parse_le2i(content: str, card: Card, source: str, recording: str, fps: float
     parsed = Parsed()
     if len(lines[0].split(",")) == LE2I_FIELDS:
         return parsed
-    first, last = (_whole_number(line) for line in (lines + [""])[:2])
+    first, last = (_whole_number(line) for line in [*lines, ""][:2])
     if first is None or last is None or not (first == last == 0 or 1 <= first <= last):
         reason = f"its first two lines {lines[:2]} are no first and last frame of a fall"
         parsed.skipped.append(SkippedEntry(source, 1, reason))
@@ -84,7 +84,7 @@ def parse_urfall(content: str, card: Card, source: str, fps: float) -> Parsed:
 
 
 def _urfall_row(values: list[str], class_count: int) -> tuple[str, int, int]:
-    name, frame, label = (values + ["", "", ""])[:3]
+    name, frame, label = [*values, "", "", ""][:3]
     number = _whole_number(frame)
     if not name or number is None or number < 1:
         raise ValueError(f"'{','.join(values[:3])}' is not sequence, frame number from 1, label")

@@ -72,7 +72,7 @@ def _parse_row(row: str, card: Card, source: str, line: int, parsed: Parsed) -> 
 
 
 def _classes(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield each class with each of its ranges; without a range, what is no class with ranges."""
+    """Yield each class with each of its ranges, and with None all text that is no such class."""
     end = 0
     for match in _CLASS.finditer(text):
         if between := text[end : match.start()].strip(_DIVIDERS):
@@ -86,7 +86,7 @@ def _classes(text: str) -> Iterator[tuple[str, str | None]]:
 
 def _times(text: str | None, label: str) -> tuple[float, float]:
     if text is None:
-        raise ValueError(f"'{label}' has no time range in brackets")
+        raise ValueError(f"'{label}' is not a class with its times in brackets")
     match = _RANGE.fullmatch(text)
     if match is None:
         raise ValueError(f"{label}: '{text}' is not a range such as '0 to 2.5'")

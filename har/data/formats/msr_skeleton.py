@@ -30,7 +30,7 @@ def parse_msr_skeleton(content: str, source: str) -> tuple[np.ndarray, np.ndarra
         raise BadSampleError(source, f"not a file of numbers: {error}") from error
     if len(values) < 2 or values[1] != JOINTS or not values[0] >= 1:
         raise BadSampleError(source, f"does not start with a frame count and {JOINTS} joints")
-    frames = [frame for frame in _frames(values, int(values[0]), source)]
+    frames = _frames(values, int(values[0]), source)
     people = max(len(frame) for frame in frames)
     if people == 0:
         raise BadSampleError(source, f"nobody was found in any of its {len(frames)} frames")
