@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from har.data.adapters.base import adapter_class, adapter_options
-from har.data.cards import Card
+from har.data.cards import VIDEO, Card
 from har.data.prepare_folders import check_places, stamp_files
 from har.data.store_meta import (
     PLAN_FILE,
@@ -21,7 +21,7 @@ from har.data.store_meta import (
     prepare_command,
     read_meta,
 )
-from har.errors import StoreError
+from har.errors import CardError, StoreError
 from har.paths import datasets_root
 from har.skeleton.layout import load_layout
 
@@ -83,6 +83,11 @@ def make_plan(
         StoreError: the raw data does not exist, or ``out`` is not usable.
         CardError, ConfigError: the adapter or an option of it does not exist.
     """
+    if card.modality == VIDEO:
+        raise CardError(
+            f"{card.name} has videos and annotations but no poses, so there are no clips to prepare; "
+            "sets with poses have a layout in their card"
+        )
     check_places(raw, out)
     description = StoreDescription(
         dataset=card.name,

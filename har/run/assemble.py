@@ -59,6 +59,12 @@ def open_store(card: Card, data: Config) -> ClipStore:
     if not path.exists() and is_generated(card):
         options = data["adapter_options"] or {}
         prepare_dataset(card, None, path, options=options)
+    if not path.exists():
+        raise StoreError(
+            f"There is no clip store {path}. Prepare it with: har prepare dataset={card.name} "
+            f"raw=<folder or archive as distributed> out={path} (how to get the data: "
+            f"datasets/{card.name}/card.yaml)"
+        )
     store = ClipStore.open(path)
     if is_generated(card):
         _check_options(store, adapter_options(card, data["adapter_options"] or {}))
