@@ -85,7 +85,7 @@ def make_plan(
     """
     if card.modality == VIDEO:
         raise CardError(
-            f"{card.name} has videos and annotations but no poses, so there are no clips to prepare; "
+            f"{card.name} has videos and annotations but no poses: there is nothing to prepare; "
             "sets with poses have a layout in their card"
         )
     check_places(raw, out)
