@@ -45,6 +45,8 @@ class TestTrouble:
 
         def run():
             os.setpgrp()
+            # A test run in the background of a script inherits that Ctrl-C is ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             sys.exit(main_prepare(words))
 
         process = multiprocessing.get_context("fork").Process(target=run)

@@ -154,5 +154,5 @@ def test_a_generated_store_made_with_other_options_is_refused(workplace):
 
 def test_a_missing_store_of_recorded_clips_is_told_with_the_way_to_prepare_it(tmp_path):
     config = make_config("data=nwucla", f"data.store={tmp_path}/nowhere", "protocol=cross_view")
-    with pytest.raises(StoreError, match=r"(?s)nowhere.*har prepare"):
+    with pytest.raises(StoreError, match=r"(?s)nowhere.*Prepare it with"):
         train(config)

@@ -42,5 +42,5 @@ def test_the_timer_counts_the_clips_of_all_processes(monkeypatch):
     assert logged == {
         "train/seconds": 4.0,
         "train/clips_per_second": 10.0,
-        "train/learning_rate": 0.25,
+        "learning_rate": 0.25,
     }

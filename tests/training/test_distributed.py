@@ -33,6 +33,7 @@ def test_losses_gradients_and_statistics_are_those_of_one_process(alone, tmp_pat
         torch.testing.assert_close(first["state"][name], whole, **CLOSE)
 
 
+@pytest.mark.slow
 def test_without_synchronised_norms_they_differ(alone, tmp_path):
     first, second = two_processes(tmp_path, together=False)
     mean_losses = torch.tensor([first["losses"], second["losses"]]).mean(0)
