@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests share the machine with each other's processes: threads that wait must not keep a core busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
