@@ -61,6 +61,8 @@ def _quieten() -> None:
         ".*isinstance\\(treespec.*",
         ".*smaller than the logging interval.*",
         ".*does not have many workers.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*could not find the monitored key.*",
     ):
         warnings.filterwarnings("ignore", advice)
 
