@@ -51,12 +51,13 @@ class Segment:
     """A labelled stretch of time in a longer recording; segments may overlap.
 
     Attributes:
-        recording: id of the recording, unique within its dataset.
+        recording: id of the recording, unique within its dataset; the ``clip_id`` of its clip.
         dataset: name of the dataset card.
         label: index into the card's label list, or ``UNLABELLED``.
         start_sec, end_sec: from the start of the recording, end after start.
-        person: which person of the recording, where the dataset tells them apart.
-        subject, camera: as the dataset names them; "" where unknown.
+        person: which person of the recording, 0 to M - 1; None for all of them.
+        subject, camera: as the dataset names them; "" where unknown, or those of the recording.
+        source: where the label is written, for messages, such as ``segments.csv:7``; not stored.
     """
 
     recording: str
@@ -67,6 +68,7 @@ class Segment:
     person: int | None = None
     subject: str = ""
     camera: str = ""
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ class Clip:
         joints: (M, T, V, C) float32; metres in 3D, pixels in 2D. Never NaN: a joint that was not
             seen has zeros and confidence 0.
         confidence: (M, T, V) float32 in [0, 1]; all zero for a frame in which the person is absent.
+        segments: labelled stretches of its time, of all people or of one; they may overlap.
     """
 
     record: ClipRecord
     joints: np.ndarray
     confidence: np.ndarray
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin, get_type_hints
 
-from har.config.schema import PROVIDED, REQUIRED, Node, Provided, RootConfig, has_default
+from har.config.schema import OFFERED, PROVIDED, REQUIRED, Node, Provided, RootConfig, has_default
 from har.config.targets import Target, find_target
 from har.config.values import describe, is_node, mismatch
 from har.errors import ConfigError, did_you_mean
@@ -95,11 +95,21 @@ def _field_problems(value: Any, hint: Any, path: str) -> Iterator[str]:
     elif kind is Node:
         if not is_node(value):
             yield f"{path}: expected a mapping with a _target_, got {value!r}"
-    elif get_origin(kind) is list and get_args(kind) == (Node,) and isinstance(value, list):
-        for index, entry in enumerate(value):
-            yield from _field_problems(entry, Node, join(path, index))
+    elif (items := _items(value, kind)) is not None:
+        for key, entry, inner in items:
+            yield from _field_problems(entry, inner, join(path, key))
     elif reason := mismatch(value, hint):
         yield f"{path}: {reason}"
+
+
+def _items(value: Any, kind: Any) -> list[tuple[Any, Any, Any]] | None:
+    """Return key, item and type of each item, of containers whose items have keys of their own."""
+    inner = get_args(kind)
+    if get_origin(kind) is list and inner == (Node,) and isinstance(value, list):
+        return [(index, entry, Node) for index, entry in enumerate(value)]
+    if get_origin(kind) is dict and is_dataclass(inner[1]) and isinstance(value, Mapping):
+        return [(key, entry, inner[1]) for key, entry in value.items()]
+    return None
 
 
 def _targets_below(
@@ -142,9 +152,10 @@ def _node_problems(
     if "_args_" in settings:
         yield f"{join(path, '_args_')}: not supported; give the parameters by name"
         del settings["_args_"]
-    yield from _name_problems(target, settings, path, provided)
+    offered = _provided_at(path, OFFERED) & target.parameters.keys()
+    yield from _name_problems(target, settings, path, provided | offered)
     if not node.get("_partial_", False):
-        yield from _missing_problems(target, settings, path, provided)
+        yield from _missing_problems(target, settings, path, provided | offered)
     yield from _value_problems(target, settings, path)
 
 

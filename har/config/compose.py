@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from har.config.check import check_config, raise_problems
-from har.config.schema import PROVIDED, Provided, defaults
+from har.config.schema import PROVIDED, Provided, complete, defaults
 from har.errors import ConfigError, did_you_mean
 from har.paths import project_root
 
@@ -100,11 +100,11 @@ def validate(config: DictConfig | Mapping[str, Any], provided: Provided = PROVID
     Raises:
         ConfigError: lists every problem found.
     """
-    complete = OmegaConf.create(defaults())
-    complete.merge_with(to_plain(config))
-    check_config(to_plain(complete), provided)
-    OmegaConf.set_struct(complete, True)
-    return complete
+    completed = complete(to_plain(config))
+    check_config(completed, provided)
+    checked = OmegaConf.create(completed)
+    OmegaConf.set_struct(checked, True)
+    return checked
 
 
 def to_plain(config: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

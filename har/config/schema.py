@@ -7,7 +7,7 @@ checked against that class (``har.config.check``). All else is closed: an unknow
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 REQUIRED = "???"
 """What a required key holds until somebody gives it a value, as OmegaConf writes it."""
@@ -15,26 +15,6 @@ REQUIRED = "???"
 
 class Node(dict[str, Any]):
     """Marks, in the schema, a mapping with a ``_target_``."""
-
-
-@dataclass
-class DataConfig:
-    """The clips, and how they come in batches; see ``har.data.datamodule.ClipDataModule``.
-
-    Attributes:
-        card: name of the dataset, or path of a user's own ``dataset.yaml``.
-        store: folder of the prepared clips.
-        adapter_options: for a generated dataset, what to generate; null for recorded ones.
-    """
-
-    card: str
-    store: str
-    adapter_options: dict[str, Any] | None = None
-    batch_size: int = 64
-    eval_batch_size: int = 128
-    repeat: int = 1
-    people: int | None = None
-    workers: int = 0
 
 
 @dataclass
@@ -56,18 +36,81 @@ class ValidationConfig:
 
 @dataclass
 class ProtocolConfig:
-    """Protocol of the dataset's card; ``fold`` is for those that leave one out."""
+    """Protocol of the dataset's card; ``fold`` is for those that leave one out.
+
+    Attributes:
+        leave_out: with several datasets, the one that only tests.
+    """
 
     name: str
     fold: str | int | None = None
     validation: ValidationConfig | None = None
+    leave_out: str | None = None
+
+
+@dataclass
+class SourceConfig:
+    """One of several datasets; but for ``protocol`` the keys mean what they mean in ``data``."""
+
+    card: str
+    store: str
+    protocol: ProtocolConfig
+    unit: Literal["clip", "segment"] = "clip"
+    adapter_options: dict[str, Any] | None = None
+
+
+@dataclass
+class DataConfig:
+    """The clips, and how they come in batches; see ``har.data.datamodule.ClipDataModule``.
+
+    Attributes:
+        name: what a run is called that is given no name.
+        card: name of the dataset, or path of a user's own ``dataset.yaml``.
+        store: folder of the prepared clips.
+        unit: what counts as one sample: a "clip", or a labelled "segment" of a longer recording.
+        adapter_options: for a generated dataset, what to generate; null for recorded ones.
+        sources: several datasets by name, in place of card and store; each has its own protocol.
+        layout: joint layout that all of them are converted to; null takes the first one's.
+        balance: what an epoch shows equally often.
+    """
+
+    name: str = "run"
+    card: str | None = None
+    store: str | None = None
+    unit: Literal["clip", "segment"] = "clip"
+    adapter_options: dict[str, Any] | None = None
+    sources: dict[str, SourceConfig] | None = None
+    layout: str | None = None
+    batch_size: int = 64
+    eval_batch_size: int = 128
+    repeat: int = 1
+    balance: Literal["none", "dataset", "class", "dataset_and_class"] = "none"
+    people: int | None = None
+    workers: int = 0
+
+
+@dataclass
+class LabelsConfig:
+    """What the outputs of the model stand for.
+
+    Attributes:
+        space: "own": the labels of the dataset; "shared": the concepts of the taxonomy, in which
+            the labels of several datasets meet; "separate": a head for each dataset.
+    """
+
+    space: Literal["own", "shared", "separate"] = "own"
 
 
 @dataclass
 class StreamConfig:
     """What the model sees of the joints; see ``har.skeleton.streams.STREAMS``."""
 
-    names: list[Literal["joint", "bone", "joint_motion", "bone_motion"]]
+    names: list[
+        Literal[
+            "joint", "bone", "joint_motion", "bone_motion", "velocity", "acceleration",
+            "relative", "relative_landmarks", "polar", "angle",
+        ]
+    ]  # fmt: skip
 
 
 @dataclass
@@ -194,6 +237,7 @@ class RootConfig:
     paths: PathsConfig
     seed: int = 1
     resume: bool | str = False
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
     transform: TransformConfig = field(default_factory=TransformConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     mixing: Node | None = None
@@ -220,10 +264,38 @@ PROVIDED: Provided = {
 """What the program itself hands to a node when it builds it, by the node's path."""
 
 
+OFFERED: Provided = {"loss": frozenset({"admissible", "competing"})}
+"""What the program hands to those nodes that take it."""
+
+
 def defaults(section: type = RootConfig) -> dict[str, Any]:
     """Return the schema's defaults as plain containers, with ``REQUIRED`` where there is none."""
     hints = get_type_hints(section)
     return {item.name: _default(item, hints[item.name]) for item in fields(section)}
+
+
+def complete(values: Mapping[str, Any], section: type = RootConfig) -> dict[str, Any]:
+    """Return a mapping with the defaults of the schema for the keys that it leaves out.
+
+    Keys that the schema does not know, and values that are not of its shape, stay as they are.
+    """
+    hints = get_type_hints(section)
+    filled = {**defaults(section), **values}
+    for item in fields(section):
+        filled[item.name] = _complete_value(filled[item.name], hints[item.name])
+    return filled
+
+
+def _complete_value(value: Any, hint: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    kinds = [kind for kind in (hint, *get_args(hint)) if kind is not type(None)]
+    for kind in kinds:
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            return complete(value, kind)
+        if get_origin(kind) is dict and dataclasses.is_dataclass(get_args(kind)[1]):
+            return {key: _complete_value(own, get_args(kind)[1]) for key, own in value.items()}
+    return value
 
 
 def has_default(item: Field[Any]) -> bool:

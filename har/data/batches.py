@@ -14,7 +14,7 @@ from torch import distributed as dist
 from torch.utils.data import Dataset, Sampler
 
 from har.data import sampling
-from har.data.store import ClipStore
+from har.data.combined import ClipSource
 from har.errors import ConfigError
 from har.samples import Batch
 
@@ -40,15 +40,24 @@ class TrainingBatches(Sampler[BatchRequest]):
     Args:
         rows: training rows of the store.
         batch_size: N over all processes; no more than an epoch has is taken.
-        repeat: how often each clip comes in an epoch.
+        repeat: how often each clip comes in an epoch, on average.
         seed: of the run.
+        weights: (N,) how often each row comes compared with the others; None: all alike.
 
     Raises:
         ConfigError: a batch does not split evenly over the processes.
     """
 
-    def __init__(self, rows: np.ndarray, batch_size: int, repeat: int, seed: int):
+    def __init__(
+        self,
+        rows: np.ndarray,
+        batch_size: int,
+        repeat: int,
+        seed: int,
+        weights: np.ndarray | None = None,
+    ):
         self.rows = rows
+        self.weights = weights
         self.batch_size = min(batch_size, len(rows) * repeat)
         _check_even(self.batch_size)
         self.repeat = repeat
@@ -64,11 +73,23 @@ class TrainingBatches(Sampler[BatchRequest]):
 
     def __iter__(self) -> Iterator[BatchRequest]:
         rng = np.random.default_rng((self.seed, self.epoch))
-        order = np.concatenate([rng.permutation(self.rows) for _ in range(self.repeat)])
+        if self.weights is None:
+            order = np.concatenate([rng.permutation(self.rows) for _ in range(self.repeat)])
+        else:
+            order = rng.permutation(self._weighted(self.weights, rng))
         share = _share_of_process()
         for number in range(len(self)):
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
             yield BatchRequest(rows, share, _mix(self.seed, self.epoch, number))
+
+    def _weighted(self, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw an epoch by systematic resampling: no row is off its due number by one or more."""
+        chosen = rng.permutation(len(self.rows))
+        size = len(self.rows) * self.repeat
+        due = np.cumsum(weights[chosen]) * (size / weights.sum())
+        due[-1] = size
+        ends = np.floor(due + rng.random()).astype(np.int64).clip(max=size)
+        return self.rows[chosen].repeat(np.diff(ends, prepend=0))
 
 
 class TestBatches(Sampler[BatchRequest]):
@@ -97,13 +118,13 @@ class ClipBatches(Dataset[Batch]):
     """Reads a requested batch from a store in one vectorised step.
 
     Args:
-        store: prepared clips.
+        store: prepared clips, of one dataset or of several.
         sampler: temporal strategy.
         people: M, how many people of each clip to keep.
         training: draw the sampler's positions at random.
     """
 
-    def __init__(self, store: ClipStore, sampler: "sampling.Sampler", people: int, training: bool):
+    def __init__(self, store: ClipSource, sampler: "sampling.Sampler", people: int, training: bool):
         self.store = store
         self.sampler = sampler
         self.people = people

@@ -1,15 +1,17 @@
 """The one LightningDataModule: a store, a split, a sampling strategy and transforms."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from har.data.balance import Balance, balance_weights
 from har.data.batches import BatchRequest, ClipBatches, TestBatches, TrainingBatches
+from har.data.combined import ClipSource
 from har.data.sampling import Sampler
 from har.data.splits import Split
-from har.data.store import ClipStore
 from har.data.transforms import Compose, Transform
 from har.errors import StoreError
 from har.samples import Batch
@@ -20,14 +22,15 @@ class ClipDataModule(pl.LightningDataModule):
     """Serves the clips of a split in batches; transforms run on the device of the batch.
 
     Args:
-        store: prepared clips.
+        store: prepared clips, of one dataset or of several.
         split: rows for training, validation and testing.
         train_sampler, test_sampler: temporal strategies.
         normalise: transforms for every batch.
         augment: transforms for training batches, after ``normalise``.
         batch_size: clips of a training batch, over all processes.
         eval_batch_size: clips of a validation or test batch.
-        repeat: how often an epoch shows each training clip.
+        repeat: how often an epoch shows each training clip, on average.
+        balance: what an epoch shows equally often.
         people: M, how many people of each clip to keep; None keeps the most that any clip has.
         workers: processes that read ahead; 0 reads in the training process, which is fastest for
             skeletons, because a whole batch is one gather from memory-mapped arrays.
@@ -36,7 +39,7 @@ class ClipDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        store: ClipStore,
+        store: ClipSource,
         split: Split,
         train_sampler: Sampler,
         test_sampler: Sampler,
@@ -45,6 +48,7 @@ class ClipDataModule(pl.LightningDataModule):
         batch_size: int = 64,
         eval_batch_size: int = 128,
         repeat: int = 1,
+        balance: Balance = "none",
         people: int | None = None,
         workers: int = 0,
         seed: int = 0,
@@ -60,8 +64,10 @@ class ClipDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.repeat = repeat
+        self.balance = balance
         self.workers = workers
         self.seed = seed
+        self.tested: Literal["test", "val"] = "test"
         self._train_clips = ClipBatches(store, train_sampler, self.people, training=True)
         self._test_clips = ClipBatches(store, test_sampler, self.people, training=False)
 
@@ -74,14 +80,17 @@ class ClipDataModule(pl.LightningDataModule):
         labels = torch.from_numpy(self.store.index.label[self.split.train].astype("int64"))
         if unlabelled := int((labels < 0).sum()):
             raise StoreError(
-                f"{unlabelled} of {len(labels)} training clips of {self.store.path} have no label: "
+                f"{unlabelled} of {len(labels)} training clips have no label: "
                 "label them, or leave them out of the training part of the protocol"
             )
         return torch.bincount(labels, minlength=len(self.store.labels))
 
     def train_dataloader(self) -> DataLoader:
         """Return the shuffled training batches."""
-        batches = TrainingBatches(self.split.train, self.batch_size, self.repeat, self.seed)
+        rows = self.split.train
+        labels, datasets = self.store.index.label[rows], self.store.dataset[rows]
+        weights = balance_weights(self.balance, labels, datasets)
+        batches = TrainingBatches(rows, self.batch_size, self.repeat, self.seed, weights)
         return self._loader(self._train_clips, batches)
 
     def val_dataloader(self) -> DataLoader | list:
@@ -91,8 +100,9 @@ class ClipDataModule(pl.LightningDataModule):
         return self._loader(self._test_clips, TestBatches(self.split.val, self.eval_batch_size))
 
     def test_dataloader(self) -> DataLoader:
-        """Return the test batches."""
-        return self._loader(self._test_clips, TestBatches(self.split.test, self.eval_batch_size))
+        """Return the batches of the part that ``tested`` names."""
+        rows = getattr(self.split, self.tested)
+        return self._loader(self._test_clips, TestBatches(rows, self.eval_batch_size))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Transform the batch on its device, drawing from the batch's own seed."""

@@ -200,7 +200,9 @@ def _merge(writer: PartWriter, parts: Sequence[Part], plan: Plan) -> StoreMeta:
             content = read_part(writer.folder, part)
             if content is None:
                 raise StoreError(f"{writer.folder / part.name} is gone: run the command again.")
-            merged.add_part(writer.folder / part.name, content.records, content.files)
+            merged.add_part(
+                writer.folder / part.name, content.records, content.files, content.segments
+            )
             skipped.extend(content.skipped)
         if len(merged) == 0:
             shutil.rmtree(writer.folder)

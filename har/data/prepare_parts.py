@@ -1,7 +1,7 @@
 """The parts of a preparation: each is read by one worker and kept, so that work can go on later.
 
-A part is a folder with the array files of its clips and ``part.json``: records, skipped items and
-checksums. It is written under another name and renamed when it is complete.
+A part is a folder with the array files of its clips and ``part.json``: records, segments, skipped
+items and checksums. It is written under another name and renamed when it is complete.
 """
 
 import json
@@ -19,11 +19,13 @@ from typing import Any
 
 from har.data.adapters.base import Adapter, check_clip
 from har.data.cards import Card
+from har.data.segments import usable_segments
 from har.data.store_index import record_to_dict
 from har.data.store_meta import FileInfo, StoreDescription, digest_of
+from har.data.store_segments import segment_to_dict
 from har.data.store_writer import ArrayFiles, Skipped
 from har.errors import BadSampleError, StoreError
-from har.samples import Clip, ClipRecord
+from har.samples import Clip, ClipRecord, Segment
 
 PART_FILE = "part.json"
 _UNFINISHED = ".tmp"
@@ -49,6 +51,7 @@ class PartContent:
     records: tuple[ClipRecord, ...]
     skipped: tuple[Skipped, ...]
     files: dict[str, FileInfo]
+    segments: tuple[Segment, ...] = ()
 
     @property
     def size(self) -> int:
@@ -98,32 +101,40 @@ class PartWriter:
     def _write_files(self, part: Part, folder: Path) -> PartContent:
         arrays = ArrayFiles(folder, self.description)
         records: list[ClipRecord] = []
-        skipped: list[Skipped] = []
+        segments: list[Segment] = []
+        problems: list[BadSampleError] = []
         try:
             for item in part.items:
-                for clip in self._read(item, skipped):
+                for clip in self._read(item, problems):
                     try:
                         check_clip(clip, self.card)
                         arrays.add(clip)
-                        records.append(clip.record)
                     except BadSampleError as error:
-                        skipped.append((error.source, error.reason))
+                        problems.append(error)
+                        continue
+                    records.append(clip.record)
+                    usable, unusable = usable_segments(clip, len(self.card.labels))
+                    segments.extend(usable)
+                    problems.extend(unusable)
         finally:
             files = arrays.close()
-        return PartContent(tuple(records), tuple(skipped), files)
+        skipped = tuple((error.source, error.reason) for error in problems)
+        return PartContent(tuple(records), skipped, files, tuple(segments))
 
-    def _read(self, item: str, skipped: list[Skipped]) -> list[Clip]:
+    def _read(self, item: str, problems: list[BadSampleError]) -> list[Clip]:
+        """Return the clips of an item, and add what of it cannot be used to the problems."""
         try:
-            clips = self.adapter.read(item)
+            found = self.adapter.read(item)
         except BadSampleError as error:
-            skipped.append((error.source, error.reason))
+            problems.append(error)
             return []
         except Exception as error:
             error.add_note(f"It happened while reading the item {item!r}.")
             raise
-        if not clips:
-            skipped.append((item, "it holds no clip"))
-        return clips
+        if not found:
+            problems.append(BadSampleError(item, "it holds no clip"))
+        problems.extend(part for part in found if isinstance(part, BadSampleError))
+        return [part for part in found if isinstance(part, Clip)]
 
 
 def read_part(folder: Path, part: Part) -> PartContent | None:
@@ -141,6 +152,7 @@ def read_part(folder: Path, part: Part) -> PartContent | None:
         records=tuple(ClipRecord(**record) for record in content["records"]),
         skipped=tuple((source, reason) for source, reason in content["skipped"]),
         files=files,
+        segments=tuple(Segment(**segment) for segment in content.get("segments", ())),
     )
 
 
@@ -221,6 +233,7 @@ def _write_content(path: Path, part: Part, content: PartContent) -> None:
     value: dict[str, Any] = {
         "items": digest_of(part.items),
         "records": [record_to_dict(record) for record in content.records],
+        "segments": [segment_to_dict(segment) for segment in content.segments],
         "skipped": content.skipped,
         "files": {name: asdict(info) for name, info in content.files.items()},
     }

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from har.data.clip_lists import read_clip_list
-from har.data.protocols import ATTRIBUTES, PARTS, ProtocolSpec, Selection
+from har.data.folds import fold_name, fold_of_clips, folds
+from har.data.index_columns import column_of, counted, known_values, sort_names
+from har.data.protocols import PARTS, ProtocolSpec, Selection
 from har.errors import SplitError, did_you_mean
-
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def make_split(
     Args:
         index: ``StoreIndex``, or anything with its columns as attributes or items.
         protocol: from the card.
-        fold: the value that is left out, by name or as an index into :func:`folds`; for
-            leave-one-out protocols only.
+        fold: the fold that is tested, by name or as an index into :func:`folds`; for
+            leave-one-out and k-fold protocols only.
         validation: what to hold out of the training clips; None for no validation part, or for
             a protocol that has its own.
 
@@ -83,16 +83,8 @@ def make_split(
     return Split(parts["train"], parts.get("val", empty), parts["test"], missing)
 
 
-def folds(index: Any, protocol: ProtocolSpec) -> list[str]:
-    """Return the folds of a leave-one-out protocol: the values of its attribute, sorted."""
-    if protocol.leave_one_out is None:
-        raise SplitError(f"protocol '{protocol.name}' has no folds; set fold to null")
-    values = _known_values(index, protocol.leave_one_out, f"protocol '{protocol.name}'")
-    return sort_names(np.unique(values).tolist())
-
-
 def check_leaks(index: Any, parts: Mapping[str, np.ndarray], disjoint: Iterable[str]) -> None:
-    """Refuse parts that share a clip, or a value of an attribute that must differ.
+    """Refuse parts that share a clip, a recording, or a value of an attribute that must differ.
 
     Args:
         index: the store's index.
@@ -103,9 +95,20 @@ def check_leaks(index: Any, parts: Mapping[str, np.ndarray], disjoint: Iterable[
         SplitError: names the parts, the attribute and the shared values.
     """
     for attribute in ("clip_id", *disjoint):
-        values = _known_values(index, attribute, "the leak check")
-        of_part = {part: set(np.unique(values[rows]).tolist()) for part, rows in parts.items()}
-        _refuse_overlaps(of_part, attribute.removesuffix("_id"))
+        values = known_values(index, attribute, "the leak check")
+        _refuse_overlaps(_values_of_parts(values, parts), attribute.removesuffix("_id"))
+    recordings = _recordings(index)
+    _refuse_overlaps(_values_of_parts(recordings, parts), "recording")
+
+
+def _values_of_parts(values: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, set[str]]:
+    return {part: set(np.unique(values[rows]).tolist()) for part, rows in parts.items()}
+
+
+def _recordings(index: Any) -> np.ndarray:
+    """Return the recording that each clip is, or is a segment of."""
+    known = "recording" in index if isinstance(index, Mapping) else hasattr(index, "recording")
+    return column_of(index, "recording" if known else "clip_id")
 
 
 def check_list_leaks(
@@ -125,16 +128,11 @@ def check_list_leaks(
     _refuse_overlaps(groups, "group" if group else "clip")
 
 
-def sort_names(names: Iterable[str]) -> list[str]:
-    """Return names sorted, those that are whole numbers by their value and first."""
-    return sorted(names, key=lambda name: (not name.isdecimal(), name.zfill(20), name))
-
-
 def _parts_of(
     index: Any, protocol: ProtocolSpec, fold: str | int | None
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    if protocol.leave_one_out is not None:
-        return _leave_one_out(index, protocol, fold), ()
+    if protocol.leave_one_out is not None or protocol.k_fold is not None:
+        return _one_fold(index, protocol, fold), ()
     if fold is not None:
         raise SplitError(f"protocol '{protocol.name}' has no folds; set fold to null")
     if protocol.lists:
@@ -143,40 +141,23 @@ def _parts_of(
 
 
 def _selected(index: Any, selection: Selection) -> np.ndarray:
-    chosen = [np.isin(_column(index, name), values) for name, values in selection.items()]
+    chosen = [np.isin(column_of(index, name), values) for name, values in selection.items()]
     return np.flatnonzero(np.logical_and.reduce(chosen))
 
 
-def _leave_one_out(
-    index: Any, protocol: ProtocolSpec, fold: str | int | None
-) -> dict[str, np.ndarray]:
-    names = folds(index, protocol)
-    value = _fold_name(protocol, names, fold)
-    left_out = _column(index, str(protocol.leave_one_out)) == value
+def _one_fold(index: Any, protocol: ProtocolSpec, fold: str | int | None) -> dict[str, np.ndarray]:
+    value = fold_name(protocol, folds(index, protocol), fold)
+    left_out = fold_of_clips(index, protocol) == value
     return {"train": np.flatnonzero(~left_out), "test": np.flatnonzero(left_out)}
 
 
-def _fold_name(protocol: ProtocolSpec, names: list[str], fold: str | int | None) -> str:
-    """Return the left-out value; an index is taken only where no name could be meant."""
-    if fold is not None and str(fold) in names:
-        return str(fold)
-    numbered = any(name.isdecimal() for name in names)
-    if not numbered and str(fold).isdecimal() and int(str(fold)) < len(names):
-        return names[int(str(fold))]
-    asked = "needs a fold" if fold is None else f"has no fold '{fold}'"
-    raise SplitError(
-        f"protocol '{protocol.name}' {asked}. "
-        f"Available ({protocol.leave_one_out}): {', '.join(names)}"
-    )
-
-
 def _listed(index: Any, protocol: ProtocolSpec) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    row_of = {clip_id: row for row, clip_id in enumerate(_column(index, "clip_id").tolist())}
+    rows_of = _rows_by_name(index)
     lists = {part: read_clip_list(source) for part, source in protocol.lists.items()}
     check_list_leaks(lists)
-    missing = tuple(c for clips in lists.values() for c in clips if c not in row_of)
+    missing = tuple(c for clips in lists.values() for c in clips if c not in rows_of)
     parts = {
-        part: np.array(sorted({row_of[c] for c in clips if c in row_of}), dtype=np.int64)
+        part: np.unique([row for clip in clips for row in rows_of.get(clip, ())]).astype(np.int64)
         for part, clips in lists.items()
     }
     for part, rows in parts.items():
@@ -184,22 +165,32 @@ def _listed(index: Any, protocol: ProtocolSpec) -> tuple[dict[str, np.ndarray], 
             raise SplitError(
                 f"protocol '{protocol.name}': none of the {len(lists[part])} clips of "
                 f"{protocol.lists[part]} is in the store, which has clips such as "
-                f"'{next(iter(row_of), '')}'; the list has '{next(iter(lists[part]), '')}'"
+                f"'{next(iter(rows_of), '')}'; the list has '{next(iter(lists[part]), '')}'"
             )
     return parts, missing
+
+
+def _rows_by_name(index: Any) -> dict[str, list[int]]:
+    """Return the rows of each clip, and of each recording that was cut into segments."""
+    rows_of: dict[str, list[int]] = {}
+    clips, recordings = column_of(index, "clip_id").tolist(), _recordings(index).tolist()
+    for row, (clip, recording) in enumerate(zip(clips, recordings, strict=True)):
+        for name in {clip, recording}:
+            rows_of.setdefault(name, []).append(row)
+    return rows_of
 
 
 def _hold_out(
     index: Any, train: np.ndarray, validation: Validation
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the training rows that remain, and the validation rows."""
-    column = _known_values(index, validation.by, "the validation part")[train]
+    column = known_values(index, validation.by, "the validation part")[train]
     available = sort_names(np.unique(column).tolist())
     held_out = np.isin(column, _held_out_values(available, validation))
     if held_out.all():
         raise SplitError(
             f"validation by {validation.by} leaves nothing to train on; "
-            f"the training clips have {_counted(validation.by, available)}"
+            f"the training clips have {counted(validation.by, available)}"
         )
     return train[~held_out], train[held_out]
 
@@ -219,7 +210,7 @@ def _held_out_values(available: list[str], validation: Validation) -> list[str]:
     if not 1 <= count < max(2, len(available)):
         raise SplitError(
             f"validation.count={count}: must be 1 to {len(available) - 1}; "
-            f"the training clips have {_counted(validation.by, available)}"
+            f"the training clips have {counted(validation.by, available)}"
         )
     drawn = np.random.default_rng(validation.seed).permutation(len(available))[:count]
     return [available[position] for position in drawn]
@@ -243,10 +234,10 @@ def _refuse_empty(index: Any, protocol: ProtocolSpec, parts: Mapping[str, np.nda
         if part in parts and parts[part].size == 0:
             rule = protocol.parts.get(part, {})
             present = "; ".join(
-                f"the store has {_counted(name, sort_names(np.unique(_column(index, name))))}"
+                f"the store has {counted(name, sort_names(np.unique(column_of(index, name))))}"
                 for name in rule
             )
-            wanted = ", ".join(_counted(name, list(values)) for name, values in rule.items())
+            wanted = ", ".join(counted(name, list(values)) for name, values in rule.items())
             raise SplitError(
                 f"protocol '{protocol.name}': the {part} part ({wanted}) is empty; {present}"
             )
@@ -254,36 +245,9 @@ def _refuse_empty(index: Any, protocol: ProtocolSpec, parts: Mapping[str, np.nda
 
 def _refuse_overlaps(of_part: Mapping[str, set[str]], kind: str) -> None:
     leaks = [
-        f"{first} and {second} share {_counted(kind, sort_names(shared))}"
+        f"{first} and {second} share {counted(kind, sort_names(shared))}"
         for first, second in combinations(of_part, 2)
         if (shared := of_part[first] & of_part[second])
     ]
     if leaks:
         raise SplitError("leak: " + "; ".join(leaks))
-
-
-def _known_values(index: Any, attribute: str, user: str) -> np.ndarray:
-    """Return a column that is known for every clip, or raise SplitError."""
-    values = _column(index, attribute)
-    unknown = int((values == "").sum())
-    if unknown:
-        raise SplitError(
-            f"{user} needs the {attribute} of every clip; it is unknown for {unknown} of "
-            f"{len(values)} clips of the store"
-        )
-    return values
-
-
-def _column(index: Any, name: str) -> np.ndarray:
-    if name not in (*ATTRIBUTES, "clip_id"):
-        raise SplitError(
-            f"unknown attribute '{name}'.{did_you_mean(name, ATTRIBUTES)} "
-            f"Allowed: {', '.join(ATTRIBUTES)}"
-        )
-    column = index[name] if isinstance(index, Mapping) else getattr(index, name)
-    return np.asarray(column).astype(str)
-
-
-def _counted(kind: str, names: list[str]) -> str:
-    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return f"{len(names)} {kind}{'s' if len(names) > 1 else ''}: {shown}"

@@ -5,28 +5,31 @@ Folder of a store::
     joints.bin       (R, V, C) coordinates, one row a person-frame
     confidence.bin   (R, V) float16 in [0, 1]
     index.parquet    one row a clip
+    segments.parquet one row a timed label within a clip, if there are any
     store.json       contents, checksums, fingerprint, versions
     skipped.csv      raw samples that could not be read, with the reason
 
 The rows of a clip lie together: all frames of its first person, then of its second, and so on.
+A store with segments can be read clip by clip, or segment by segment out of the same rows.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from har.data.store_gather import gather_frames
+from har.data.store_gather import gather_frames, view_people
 from har.data.store_index import StoreIndex, read_index, read_sources
 from har.data.store_meta import (
     CONFIDENCE_DTYPE,
     CONFIDENCE_FILE,
     INDEX_FILE,
     JOINTS_FILE,
+    SEGMENTS_FILE,
     FileInfo,
     StoreDescription,
     StoreMeta,
@@ -34,8 +37,10 @@ from har.data.store_meta import (
     check_sizes,
     read_meta,
 )
+from har.data.store_segments import SegmentTable, read_segments, segment_index
 from har.data.store_writer import StoreWriter, write_store
-from har.samples import Clip, ClipRecord
+from har.errors import StoreError, did_you_mean
+from har.samples import Clip, ClipRecord, Segment
 
 __all__ = [
     "ClipStore",
@@ -44,50 +49,77 @@ __all__ = [
     "StoreIndex",
     "StoreMeta",
     "StoreWriter",
+    "Unit",
     "write_store",
 ]
+
+Unit = Literal["clip", "segment"]
 
 
 @dataclass(frozen=True, eq=False)
 class ClipStore:
     """A prepared dataset, opened for reading. Use :meth:`open`.
 
-    Index and arrays are read when they are first used. A pickled store holds its path only, so
-    that a worker process maps the same files.
+    Index and arrays are read when they are first used. A pickled store holds its path and unit
+    only, so that a worker process maps the same files.
+
+    Attributes:
+        path: its folder.
+        meta: what its ``store.json`` says, always of the whole clips.
+        unit: what a row of the index is: a clip as it was prepared, or a segment of one. A
+            segment is a clip of its own, with its own label, ``clip_id``, frames and people.
     """
 
     path: Path
     meta: StoreMeta
+    unit: Unit = "clip"
 
     @classmethod
-    def open(cls, path: Path | str, verify: bool = False) -> Self:
+    def open(cls, path: Path | str, verify: bool = False, unit: Unit = "clip") -> Self:
         """Open the store in the folder ``path``.
 
         Args:
             path: folder of the store.
             verify: also read every file and compare its SHA-256 with the recorded one.
+            unit: what a row of the index is: ``clip`` or ``segment``.
 
         Raises:
-            StoreError: the store is missing, half prepared, damaged or of another schema version;
-                the message says how to mend it.
+            StoreError: the store is missing, half prepared, damaged or of another schema version,
+                or has no segments where they are asked for; the message says how to mend it.
         """
         path = Path(path)
         meta = read_meta(path)
+        _check_unit(path, meta, unit)
         check_sizes(path, meta)
         if verify:
             check_hashes(path, meta)
-        return cls(path, meta)
+        return cls(path, meta, unit)
 
-    def __reduce__(self) -> tuple[Callable[[Path], Self], tuple[Path]]:
-        return type(self).open, (self.path,)
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
+        return type(self).open, (self.path, False, self.unit)
 
     def __len__(self) -> int:
-        return self.meta.clip_count
+        return self.meta.clip_count if self.unit == "clip" else len(self.index)
 
     @property
     def layout(self) -> str:
         """Name of the joint layout."""
         return self.meta.description.layout
+
+    @property
+    def coordinates(self) -> int:
+        """C of the joints."""
+        return self.meta.description.coordinate_count
+
+    @property
+    def origin(self) -> str:
+        """Folder of the store."""
+        return str(self.path)
+
+    @property
+    def dataset(self) -> np.ndarray:
+        """(N,) zeros: all clips are of one dataset."""
+        return np.zeros(len(self.index), np.int64)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -101,8 +133,10 @@ class ClipStore:
 
     @cached_property
     def index(self) -> StoreIndex:
-        """What is known about every clip, column by column."""
-        return read_index(self.path / INDEX_FILE)
+        """What is known about every clip, or every segment, column by column."""
+        if self._segments is None or self.unit == "clip":
+            return self._clips
+        return segment_index(self._clips, self._segments)
 
     @cached_property
     def joints(self) -> np.memmap:
@@ -138,23 +172,34 @@ class ClipStore:
             camera=str(index.camera[i]),
             setup=str(index.setup[i]),
             replication=str(index.replication[i]),
-            source=self._sources[int(i)].as_py(),
+            source=self._sources[self._clip_row(i)].as_py(),
             conditions={name: value for name, value in conditions.items() if not np.isnan(value)},
         )
 
     def clip(self, i: int) -> Clip:
-        """Return clip ``i`` with its joints, copied out of the store."""
-        record = self.record(i)
-        start = int(self.index.row_offset[i])
-        rows = slice(start, start + record.person_count * record.frame_count)
-        people = (record.person_count, record.frame_count)
-        joints = np.array(self.joints[rows], dtype=np.float32)
-        confidence = np.array(self.confidence[rows], dtype=np.float32)
-        return Clip(
-            record,
-            joints.reshape(*people, *joints.shape[1:]),
-            confidence.reshape(*people, *confidence.shape[1:]),
-        )
+        """Return clip ``i`` with its joints, copied out of the store, and its segments.
+
+        A clip that is a segment itself has none.
+        """
+        joints, confidence = (np.array(array, dtype=np.float32) for array in self.view(i))
+        segments = self.segments(i) if self.unit == "clip" else ()
+        return Clip(self.record(i), joints, confidence, segments)
+
+    def view(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return joints (M, T, V, C) and confidence (M, T, V) of clip ``i`` without copying them.
+
+        They are read-only, in the stored types.
+        """
+        joints, confidence = self._arrays
+        return view_people(joints, self.index, i), view_people(confidence, self.index, i)
+
+    def segments(self, i: int) -> tuple[Segment, ...]:
+        """Return all segments of the recording that clip ``i`` is, or is a segment of."""
+        if self._segments is None:
+            return ()
+        recording = str(self.index.recording[i])
+        dataset = self.meta.description.dataset
+        return self._segments.of_clip(self._clip_row(i), recording, dataset)
 
     def gather(
         self, rows: np.ndarray, positions: np.ndarray, people: int
@@ -186,9 +231,39 @@ class ClipStore:
         return np.asarray(self.joints), np.asarray(self.confidence)
 
     @cached_property
+    def _clips(self) -> StoreIndex:
+        return read_index(self.path / INDEX_FILE)
+
+    @cached_property
+    def _segments(self) -> SegmentTable | None:
+        if SEGMENTS_FILE not in self.meta.files:
+            return None
+        return read_segments(self.path / SEGMENTS_FILE, self._clips)
+
+    def _clip_row(self, i: int) -> int:
+        """Return the row of ``index.parquet`` that row ``i`` is, or is a segment of."""
+        if self._segments is None or self.unit == "clip":
+            return int(i)
+        return int(self._segments.clip_row[i])
+
+    @cached_property
     def _sources(self) -> pa.ChunkedArray:
         return read_sources(self.path / INDEX_FILE)
 
     def _map(self, name: str, dtype: str, shape: tuple[int, ...]) -> np.memmap:
         little_endian = np.dtype(dtype).newbyteorder("<")
         return np.memmap(self.path / name, dtype=little_endian, mode="r", shape=shape)
+
+
+def _check_unit(path: Path, meta: StoreMeta, unit: str) -> None:
+    if unit not in get_args(Unit):
+        allowed = get_args(Unit)
+        raise StoreError(
+            f"{path} cannot be read by unit '{unit}'.{did_you_mean(unit, allowed)} "
+            f"Allowed: {', '.join(allowed)}"
+        )
+    if unit == "segment" and SEGMENTS_FILE not in meta.files:
+        raise StoreError(
+            f"The clip store {path} has no timed segments: read it by unit=clip, or prepare it "
+            f"from recordings with timed labels (skipped.csv in it tells which were refused)"
+        )

@@ -1,8 +1,10 @@
 """Gathers frames of many clips from the flat arrays of a store, without a loop over clips."""
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from har.data.store_index import StoreIndex
+from har.errors import StoreError
 
 Gathered = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -27,7 +29,7 @@ def gather_frames(
     _check_positions(index.frame_count[rows], positions)
     present = np.arange(people) < index.person_count[rows][:, None]  # (N, M)
     person = np.where(present, np.arange(people), 0)
-    first_row = index.row_offset[rows][:, None] + person * index.frame_count[rows][:, None]
+    first_row = index.row_offset[rows][:, None] + person * index.person_stride[rows][:, None]
     first_row = first_row[:, None, :, None]  # (N, 1, M, 1)
 
     below = np.floor(positions).astype(np.int64)
@@ -39,6 +41,30 @@ def gather_frames(
         weight = weight[:, :, None, :, None].astype(np.float32)
         joints, confidence = _interpolate((joints, confidence), later, weight)
     return _clear_absent(joints, confidence, present)
+
+
+def view_people(array: np.ndarray, index: StoreIndex, i: int) -> np.ndarray:
+    """Return the rows of clip ``i`` as (M, T, ...), read-only and without copying them.
+
+    Args:
+        array: joints (R, V, C) or confidence (R, V) of the store.
+        index: index of the store.
+        i: the clip.
+
+    Raises:
+        StoreError: the index points past the end of the array.
+    """
+    first, stride = int(index.row_offset[i]), int(index.person_stride[i])
+    people, frames = int(index.person_count[i]), int(index.frame_count[i])
+    row_count = (people - 1) * stride + frames
+    rows = array[first : first + row_count]
+    if len(rows) != row_count:
+        raise StoreError(
+            f"The clip '{index.clip_id[i]}' has rows up to {first + row_count} in the index, the "
+            f"store has {len(array)}: the store is damaged. Prepare it again with force=true."
+        )
+    shape, strides = (people, frames, *rows.shape[1:]), (stride * rows.strides[0], *rows.strides)
+    return as_strided(rows, shape, strides, writeable=False)
 
 
 def _check_positions(frame_counts: np.ndarray, positions: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The index of a clip store: one Parquet row a clip, its columns as NumPy arrays in memory."""
+"""The index of a clip store: its Parquet rows as NumPy arrays in memory, column by column."""
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from har.errors import StoreError, did_you_mean
 from har.samples import ClipRecord
 
 CONDITION_PREFIX = "condition."
+EVERYBODY = -1
 _FEW_VALUES = ("dataset", "layout", "subject", "camera", "setup", "replication")
 _INTEGERS = ("label", "frame_count", "person_count", "row_offset")
 _TEXTS = (*_FEW_VALUES, "clip_id", "source")
@@ -25,13 +26,20 @@ _TEXTS = (*_FEW_VALUES, "clip_id", "source")
 class StoreIndex:
     """What is known about every clip of a store, column by column; N clips.
 
+    A clip is a recording, or a labelled segment of one; the last four columns tell which.
+
     Attributes:
         clip_id, subject, camera, setup, replication: (N,) strings; "" where unknown.
         label: (N,) int64, ``UNLABELLED`` (-1) where unknown.
         frame_count, person_count: (N,) int64, T and M of each clip.
-        row_offset: (N,) int64, first row of each clip in the arrays. Person m at frame t is row
-            ``row_offset + m * frame_count + t``.
+        row_offset: (N,) int64, first row of each clip in the arrays.
+        person_stride: (N,) int64, rows from one person to the next. Person m at frame t is row
+            ``row_offset + m * person_stride + t``.
         fps: (N,) float64, frames a second.
+        recording: (N,) strings, the recording that each clip is, or is a part of.
+        start_sec, end_sec: (N,) float64, time of the clip within its recording.
+        person: (N,) int64, the one person of the recording whom the clip shows, or
+            ``EVERYBODY`` (-1).
         conditions: camera conditions by name, each (N,) float64; NaN where unknown.
     """
 
@@ -40,7 +48,12 @@ class StoreIndex:
     frame_count: np.ndarray
     person_count: np.ndarray
     row_offset: np.ndarray
+    person_stride: np.ndarray
     fps: np.ndarray
+    recording: np.ndarray
+    start_sec: np.ndarray
+    end_sec: np.ndarray
+    person: np.ndarray
     subject: np.ndarray
     camera: np.ndarray
     setup: np.ndarray
@@ -74,7 +87,7 @@ class StoreIndex:
         builder = IndexBuilder()
         for record in records:
             builder.add(record)
-        return cls(**_numpy_columns(builder.table()))
+        return cls(**_index_columns(builder.table()))
 
 
 class IndexBuilder:
@@ -144,12 +157,12 @@ def read_index(path: Path) -> StoreIndex:
     """Read an index written by :class:`IndexBuilder`."""
     unused = {"dataset", "layout", "source"}
     names = [name for name in pq.read_schema(path).names if name not in unused]
-    return StoreIndex(**_numpy_columns(_read_columns(path, names)))
+    return StoreIndex(**_index_columns(read_columns(path, names)))
 
 
 def read_sources(path: Path) -> pa.ChunkedArray:
     """Read the raw file of every clip, kept compact: these strings are long and rarely used."""
-    return _read_columns(path, ["source"]).column("source")
+    return read_columns(path, ["source"]).column("source")
 
 
 def record_to_dict(record: ClipRecord) -> dict[str, Any]:
@@ -162,23 +175,32 @@ def record_to_dict(record: ClipRecord) -> dict[str, Any]:
     return row
 
 
-def _read_columns(path: Path, names: list[str]) -> pa.Table:
+def read_columns(path: Path, names: list[str]) -> pa.Table:
+    """Read columns of a Parquet file of a store."""
     with pq.ParquetFile(path, memory_map=True) as file:
         return file.read(columns=names, use_threads=False)
 
 
-def _numpy_columns(table: pa.Table) -> dict[str, Any]:
+def _index_columns(table: pa.Table) -> dict[str, Any]:
+    """Return the columns of an index of whole recordings; what a table does not hold is derived."""
     columns: dict[str, Any] = {"conditions": {}}
     for name in table.column_names:
-        values = _to_numpy(table.column(name))
+        values = numpy_column(table.column(name))
         if name.startswith(CONDITION_PREFIX):
             columns["conditions"][name.removeprefix(CONDITION_PREFIX)] = values
         elif name in StoreIndex.__dataclass_fields__:
             columns[name] = values
-    return columns
+    frame_count, fps = columns["frame_count"], columns["fps"]
+    return columns | {
+        "person_stride": frame_count,
+        "recording": columns["clip_id"],
+        "start_sec": np.zeros_like(fps),
+        "end_sec": frame_count / fps,
+        "person": np.full_like(frame_count, EVERYBODY),
+    }
 
 
-def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+def numpy_column(column: pa.ChunkedArray) -> np.ndarray:
     """Return numbers as they are, and strings as a fixed-width array, which NumPy sorts fast."""
     if pa.types.is_dictionary(column.type):
         encoded = column.combine_chunks()

@@ -22,6 +22,7 @@ PLAN_FILE = "plan.json"
 JOINTS_FILE = "joints.bin"
 CONFIDENCE_FILE = "confidence.bin"
 INDEX_FILE = "index.parquet"
+SEGMENTS_FILE = "segments.parquet"
 SKIPPED_FILE = "skipped.csv"
 CONFIDENCE_DTYPE = "float16"
 JOINTS_DTYPES = ("float32", "float16")
@@ -142,11 +143,17 @@ def digest_of(value: Any) -> str:
 
 
 def data_fingerprint(
-    description: StoreDescription, files: Mapping[str, FileInfo], index_digest: str
+    description: StoreDescription, files: Mapping[str, FileInfo], *table_digests: str
 ) -> str:
-    """Hash what a model sees of a store: its arrays, its records, and what they mean."""
+    """Hash what a model sees of a store: its arrays, what its tables say, and what that means.
+
+    Args:
+        description: what holds for every clip.
+        files: size and checksum of the array files.
+        table_digests: of the index, and of the segments where there are any.
+    """
     arrays = [files[JOINTS_FILE].sha256, files[CONFIDENCE_FILE].sha256]
-    return digest_of([asdict(description), *arrays, index_digest])
+    return digest_of([asdict(description), *arrays, *table_digests])
 
 
 def check_sizes(folder: Path, meta: StoreMeta) -> None:

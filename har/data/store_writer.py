@@ -9,12 +9,14 @@ from typing import Self
 
 import numpy as np
 
+from har.data.segments import usable_segments
 from har.data.store_index import IndexBuilder
 from har.data.store_meta import (
     CONFIDENCE_DTYPE,
     CONFIDENCE_FILE,
     INDEX_FILE,
     JOINTS_FILE,
+    SEGMENTS_FILE,
     SKIPPED_FILE,
     FileInfo,
     StoreDescription,
@@ -22,8 +24,9 @@ from har.data.store_meta import (
     creating_versions,
     data_fingerprint,
 )
+from har.data.store_segments import SegmentTableBuilder
 from har.errors import BadSampleError, StoreError
-from har.samples import Clip, ClipRecord
+from har.samples import Clip, ClipRecord, Segment
 
 _CHUNK_BYTES = 1 << 20
 Skipped = tuple[str, str]
@@ -122,6 +125,8 @@ class StoreWriter:
         self.folder = folder
         self.description = description
         self._index = IndexBuilder()
+        self._segments = SegmentTableBuilder()
+        self._skipped: list[Skipped] = []
         self._arrays = ArrayFiles(folder, description)
 
     def __enter__(self) -> Self:
@@ -134,32 +139,41 @@ class StoreWriter:
         return len(self._index)
 
     def add(self, clip: Clip) -> None:
-        """Append a clip.
+        """Append a clip; a segment of it that cannot be used goes to the skipped samples.
 
         Raises:
             StoreError: another clip has the same ``clip_id``.
             BadSampleError: a coordinate does not fit the stored type.
         """
+        segments, problems = usable_segments(clip, len(self.description.labels))
         self._arrays.add(clip)
         self._index.add(clip.record)
+        self._segments.add(segments)
+        self._skipped.extend((error.source, error.reason) for error in problems)
 
     def add_part(
-        self, folder: Path, records: Iterable[ClipRecord], files: Mapping[str, FileInfo]
+        self,
+        folder: Path,
+        records: Iterable[ClipRecord],
+        files: Mapping[str, FileInfo],
+        segments: Iterable[Segment] = (),
     ) -> None:
-        """Append clips whose array files are ready in ``folder``.
+        """Append clips whose array files are ready in ``folder``, and their usable segments.
 
         Raises:
             StoreError: a clip has the ``clip_id`` of another, or a file is damaged.
         """
         for record in records:
             self._index.add(record)
+        self._segments.add(segments)
         self._arrays.copy_from(folder, files)
 
     def finish(self, skipped: Sequence[Skipped] = ()) -> StoreMeta:
-        """Write index, list of skipped samples and ``store.json``; return what that says.
+        """Write index, segments, skipped samples and ``store.json``; return what that says.
 
         Args:
-            skipped: source and reason of each raw sample that is not in the store.
+            skipped: source and reason of each raw sample that is not in the store, besides the
+                segments that :meth:`add` refused.
 
         Raises:
             StoreError: the store would have no clip.
@@ -167,16 +181,22 @@ class StoreWriter:
         if len(self) == 0:
             raise StoreError(f"No clip was written to {self.folder}: a store needs at least one.")
         files = self._arrays.close(sync=True)
+        skipped = [*skipped, *self._skipped]
         self._index.write(self.folder / INDEX_FILE)
         _write_skipped(self.folder / SKIPPED_FILE, skipped)
-        files |= {name: _file_info(self.folder / name) for name in (INDEX_FILE, SKIPPED_FILE)}
+        names, digests = [INDEX_FILE, SKIPPED_FILE], [self._index.digest()]
+        if self._segments:
+            self._segments.write(self.folder / SEGMENTS_FILE)
+            names.append(SEGMENTS_FILE)
+            digests.append(self._segments.digest())
+        files |= {name: _file_info(self.folder / name) for name in names}
         meta = StoreMeta(
             description=self.description,
             clip_count=len(self._index),
             row_count=self._index.row_count,
             skipped_count=len(skipped),
             files=files,
-            fingerprint=data_fingerprint(self.description, files, self._index.digest()),
+            fingerprint=data_fingerprint(self.description, files, *digests),
             created_by=creating_versions(),
         )
         meta.write(self.folder)

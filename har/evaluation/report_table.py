@@ -22,10 +22,14 @@ NOTHING = "-"
 def report(results: Mapping[str, Any], worst: int = 5) -> str:
     """Return the metrics with their intervals, and the worst classes, as text.
 
+    Where there are several datasets, it is one line of metrics for each and their mean.
+
     Args:
         results: as ``evaluate`` returns them.
         worst: how many classes to list at most.
     """
+    if "datasets" in results:
+        return _report_of_datasets(results)
     rows = [(title, value, interval or NOTHING) for title, value, interval in metric_rows(results)]
     table = text_table(("metric", "value", "95 % interval"), rows)
     lines = [describe_test(results), "", *table, "", interval_note(results)]
@@ -35,6 +39,22 @@ def report(results: Mapping[str, Any], worst: int = 5) -> str:
         lines += ["", *text_table(columns, weak)]
     if results["absent_classes"]:
         lines += ["", f"Classes without test clips: {', '.join(results['absent_classes'])}"]
+    return "\n".join(lines)
+
+
+def _report_of_datasets(results: Mapping[str, Any]) -> str:
+    shown = ("top1", "mean_class_accuracy", "macro_f1", "ece")
+    header = ("dataset", "clips", "classes", *(METRIC_TITLES[name] for name in shown))
+    rows = []
+    for name, summary in results["datasets"].items():
+        metrics = summary["metrics"]
+        counts = [str(metrics["clips"]), str(metrics["classes"])]
+        rows.append((name, *counts, *(format_metric(key, metrics[key]) for key in shown)))
+    means = (format_metric(key, results["metrics"][key]) for key in shown)
+    lines = text_table(header, [*rows, ("mean", "", "", *means)])
+    for name, summary in results["datasets"].items():
+        if lost := sum(summary["uncovered"].values()):
+            lines.append(f"{name}: {lost} test clips have a label that no output stands for")
     return "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
 """From a checked configuration to the parts of an experiment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +10,42 @@ import numpy as np
 import torch
 
 from har.config.build import build
-from har.data.adapters.base import adapter_options, is_generated
-from har.data.cards import Card, load_card
+from har.config.targets import find_target
+from har.data.combined import ClipSource
 from har.data.datamodule import ClipDataModule
-from har.data.prepare import prepare_dataset
-from har.data.splits import Split, Validation, make_split
-from har.data.store import ClipStore
-from har.errors import StoreError
+from har.data.splits import Split
+from har.errors import ConfigError
 from har.models.classifier import SkeletonClassifier
+from har.paths import project_root
+from har.run.sources import Source, combine, describe_split, open_sources, open_store
 from har.skeleton.layout import Layout
+from har.taxonomy.crosswalk import Crosswalk, load_crosswalk
+from har.taxonomy.label_space import LabelSpace, separate_space, shared_space
 from har.training.module import RecognitionModule
+from har.training.readout import LabelReadout
+
+__all__ = ["Experiment", "assemble", "build_classifier", "describe_split", "open_store"]
 
 Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """All parts of one experiment, ready to train or test."""
+    """All parts of one experiment, ready to train or test.
 
-    card: Card
-    store: ClipStore
+    Attributes:
+        sources: the datasets; several where one model learns from several.
+        store: the clips of all of them.
+        split: rows of ``store``.
+        space: what the model's outputs stand for; None where they are the labels of the dataset.
+    """
+
+    sources: tuple[Source, ...]
+    store: ClipSource
     split: Split
     data: ClipDataModule
     module: RecognitionModule
+    space: LabelSpace | None = None
 
 
 def assemble(config: Config, record: dict[str, Any]) -> Experiment:
@@ -39,66 +53,66 @@ def assemble(config: Config, record: dict[str, Any]) -> Experiment:
 
     Args:
         config: resolved and checked, as plain containers.
-        record: plain data for the checkpoints.
+        record: plain data for the checkpoints; completed with what the data say.
 
     Raises:
         HarError: the data are not prepared, the split is empty or leaks, a part does not fit.
     """
-    card = load_card(config["data"]["card"])
-    store = open_store(card, config["data"])
-    split = split_store(card, store, config["protocol"])
+    sources = open_sources(config)
+    store, split = combine(sources, config["data"])
+    space = _label_space(config["labels"]["space"], sources)
+    if space is not None:
+        split = _teachable(space, store, split)
     torch.manual_seed(config["seed"])
     data = _build_data(store, split, config)
-    module = _build_module(store, data, config, record)
-    return Experiment(card, store, split, data, module)
+    module = _build_module(store, data, space, config, record)
+    record["labels"] = list(store.labels)
+    record["outputs"] = [output.name for output in space.outputs] if space else record["labels"]
+    record["data_fingerprint"] = store.fingerprint
+    return Experiment(sources, store, split, data, module, space)
 
 
-def open_store(card: Card, data: Config) -> ClipStore:
-    """Open the prepared clips; a dataset that is generated, not recorded, is made on first use."""
-    path = Path(data["store"])
-    if not path.exists() and is_generated(card):
-        options = data["adapter_options"] or {}
-        prepare_dataset(card, None, path, options=options)
-    if not path.exists():
-        raise StoreError(
-            f"There is no clip store {path}. Prepare it with: har prepare dataset={card.name} "
-            f"raw=<folder or archive as distributed> out={path} (how to get the data: "
-            f"datasets/{card.name}/card.yaml)"
-        )
-    store = ClipStore.open(path)
-    if is_generated(card):
-        _check_options(store, adapter_options(card, data["adapter_options"] or {}))
-    if store.labels != card.labels:
-        raise StoreError(
-            f"{path} was prepared with other labels than {card.name}'s card has now: prepare it "
-            f"again with `har prepare dataset={card.name} raw=<folder or archive> force=true`"
-        )
-    return store
+def crosswalk(sources: Sequence[Source]) -> Crosswalk:
+    """Return the taxonomy with the mappings of the project and of the user's own datasets."""
+    return _load_crosswalk(tuple(s.mapping for s in sources if s.mapping is not None))
 
 
-def _check_options(store: ClipStore, asked: Config) -> None:
-    made = store.meta.description.adapter_options
-    changed = sorted(key for key in made.keys() | asked.keys() if made.get(key) != asked.get(key))
-    if changed:
-        differences = ", ".join(f"{key}={made.get(key)}, not {asked.get(key)}" for key in changed)
-        raise StoreError(
-            f"{store.path} was generated with {differences}: choose a folder for the new clips "
-            "with data.store=<folder>, or delete this one"
-        )
+@cache
+def _load_crosswalk(own: tuple[Path, ...]) -> Crosswalk:
+    return load_crosswalk(project_root() / "datasets", more=own)
 
 
-def split_store(card: Card, store: ClipStore, protocol: Config) -> Split:
-    """Split the clips as the protocol says; leaks are refused."""
-    validation = protocol["validation"]
-    return make_split(
-        store.index,
-        card.protocol(protocol["name"]),
-        fold=protocol["fold"],
-        validation=Validation(**validation) if validation else None,
-    )
+def _label_space(kind: str, sources: Sequence[Source]) -> LabelSpace | None:
+    trained = {source.name: source.card.labels for source in sources if source.trains}
+    if kind == "own":
+        if len(sources) > 1:
+            raise ConfigError(
+                f"labels.space=own: {len(sources)} datasets have no labels in common. Choose "
+                "labels.space=shared (the concepts of the taxonomy) or separate (a head each)"
+            )
+        return None
+    if kind == "separate":
+        if left_out := [source.name for source in sources if not source.trains]:
+            raise ConfigError(
+                f"labels.space=separate: {left_out[0]} is left out of training, so it has no head "
+                "to be tested with; choose labels.space=shared"
+            )
+        return separate_space(trained, crosswalk(sources))
+    return shared_space(crosswalk(sources), trained)
 
 
-def _build_data(store: ClipStore, split: Split, config: Config) -> ClipDataModule:
+def _teachable(space: LabelSpace, store: ClipSource, split: Split) -> Split:
+    """Leave out the training and validation clips whose label no output stands for."""
+    taught = np.any(space.admissible, axis=1)
+    parts = {name: getattr(split, name) for name in ("train", "val")}
+    kept = {name: rows[taught[store.index.label[rows]]] for name, rows in parts.items()}
+    if lost := sum(len(parts[name]) - len(kept[name]) for name in parts):
+        labels = ", ".join("/".join(label) for label in space.untaught)
+        print(f"{lost} clips are left out, because no concept stands for their label: {labels}")
+    return replace(split, **kept)
+
+
+def _build_data(store: ClipSource, split: Split, config: Config) -> ClipDataModule:
     data, sampling, transform = config["data"], config["sampling"], config["transform"]
     return ClipDataModule(
         store,
@@ -110,6 +124,7 @@ def _build_data(store: ClipStore, split: Split, config: Config) -> ClipDataModul
         batch_size=data["batch_size"],
         eval_batch_size=data["eval_batch_size"],
         repeat=data["repeat"],
+        balance=data["balance"],
         people=data["people"],
         workers=data["workers"],
         seed=config["seed"],
@@ -117,28 +132,56 @@ def _build_data(store: ClipStore, split: Split, config: Config) -> ClipDataModul
 
 
 def _build_module(
-    store: ClipStore, data: ClipDataModule, config: Config, record: dict[str, Any]
+    store: ClipSource,
+    data: ClipDataModule,
+    space: LabelSpace | None,
+    config: Config,
+    record: dict[str, Any],
 ) -> RecognitionModule:
-    classes = len(store.labels)
     classifier = build_classifier(
         config["model"],
         data.output_layout,
-        coordinates=store.joints.shape[-1],
+        coordinates=store.coordinates,
         streams=config["stream"]["names"],
-        num_classes=classes,
+        num_classes=len(space.outputs) if space else len(store.labels),
     )
     optimizer = config["optimizer"]
     return RecognitionModule(
         classifier,
         streams=config["stream"]["names"],
         layout=data.output_layout,
-        num_classes=classes,
-        loss=build(config["loss"], class_counts=data.class_counts()),
+        num_classes=len(space.labels) if space else len(store.labels),
+        loss=_build_loss(config["loss"], data, space),
         optimizer=build(optimizer["factory"]),
         schedule=build(config["scheduler"]),
         mixing=build(config["mixing"]) if config["mixing"] else None,
+        readout=_build_readout(space) if space else None,
         decay_all=optimizer["decay_all"],
         record=record,
+    )
+
+
+def _build_loss(node: Config, data: ClipDataModule, space: LabelSpace | None) -> torch.nn.Module:
+    takes_sets = "admissible" in find_target(node["_target_"]).parameters
+    counts = data.class_counts()
+    if space is not None and not takes_sets:
+        raise ConfigError(
+            f"loss._target_={node['_target_']} wants one right output a label; with labels.space "
+            "shared or separate choose loss=marginalised"
+        )
+    if not takes_sets:
+        return build(node, class_counts=counts)
+    own = torch.eye(len(counts), dtype=torch.bool)
+    admissible = torch.from_numpy(space.admissible) if space else own
+    competing = torch.from_numpy(space.competing) if space else torch.ones_like(own)
+    return build(
+        node, class_counts=counts[: len(admissible)], admissible=admissible, competing=competing
+    )
+
+
+def _build_readout(space: LabelSpace) -> LabelReadout:
+    return LabelReadout(
+        torch.from_numpy(space.projection), torch.from_numpy(space.dataset_of_label)
     )
 
 
@@ -153,16 +196,3 @@ def build_classifier(
     parts = {"fusion": fusion, "backbone": backbone, "temporal": temporal, "head": head}
     options = {key: value for key, value in model.items() if key not in parts}
     return build(options, **parts)
-
-
-def describe_split(experiment: Experiment) -> dict[str, Any]:
-    """Return who is in which part, for the record of a run."""
-    index, parts = experiment.store.index, {}
-    for name in ("train", "val", "test"):
-        rows: np.ndarray = getattr(experiment.split, name)
-        parts[name] = {
-            "clips": len(rows),
-            "subjects": sorted(set(index.subject[rows].tolist())),
-            "cameras": sorted(set(index.camera[rows].tolist())),
-        }
-    return parts

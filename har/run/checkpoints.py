@@ -45,14 +45,12 @@ class CheckpointFiles(TorchCheckpointIO):
         return read_checkpoint(Path(path))
 
 
-def make_record(config: Mapping[str, Any], labels: tuple[str, ...], fingerprint: str) -> dict:
-    """Return what every checkpoint of a run carries, as plain data."""
-    return {
-        "format": FORMAT,
-        "config": dict(config),
-        "labels": list(labels),
-        "data_fingerprint": fingerprint,
-    }
+def make_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the start of what every checkpoint of a run carries, as plain data.
+
+    ``har.run.assemble`` adds what the data say: labels, outputs, fingerprint.
+    """
+    return {"format": FORMAT, "config": dict(config)}
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

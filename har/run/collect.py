@@ -12,6 +12,7 @@ from har.evaluation.totals import METRICS
 from har.record import read_json, write_json_atomic
 from har.run.folder import CONFIG, RESULTS
 
+KEPT_OF_RUNS = ("seed", "checkpoint", "intervals", "cost", "provenance")
 MUST_AGREE = ("experiment", "dataset_name", "protocol", "fold", "data_fingerprint")
 
 
@@ -36,15 +37,30 @@ def collect(runs: Sequence[Path], out: Path) -> dict[str, Any]:
         **{key: results[0][key] for key in MUST_AGREE},
         "seeds": seeds,
         "metrics": {name: _over_seeds(name, results) for name in METRICS},
+        **_by_dataset(results),
         "config": configs[0],
         "split": results[0]["split"],
-        "runs": [
-            {key: result[key] for key in ("seed", "checkpoint", "intervals", "cost", "provenance")}
-            for result in results
-        ],
+        "runs": [{key: result[key] for key in KEPT_OF_RUNS if key in result} for result in results],
     }
     write_json_atomic(out, record)
     return record
+
+
+def _by_dataset(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the metrics over seeds of each dataset, where one model is tested on several."""
+    if "datasets" not in results[0]:
+        return {}
+    return {
+        "datasets": {
+            dataset: {
+                name: _over_seeds(
+                    name, [result["datasets"][dataset]["metrics"] for result in results]
+                )
+                for name in METRICS
+            }
+            for dataset in results[0]["datasets"]
+        }
+    }
 
 
 def _finished(folder: Path) -> dict[str, Any]:
@@ -57,6 +73,8 @@ def _config_without_seed(folder: Path) -> dict[str, Any]:
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     kept = {key: value for key, value in config.items() if key not in ("seed", "resume", "paths")}
     kept["data"] = {key: value for key, value in config["data"].items() if key != "store"}
+    for source in (kept["data"].get("sources") or {}).values():
+        source.pop("store")
     return kept
 
 

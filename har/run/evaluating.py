@@ -6,13 +6,13 @@ from typing import Any
 
 from har.config.compose import from_plain, to_plain
 from har.errors import CheckpointError
-from har.evaluation.report_table import report
-from har.run.assemble import assemble
-from har.run.checkpoints import read_checkpoint
+from har.run.assemble import Experiment, assemble
+from har.run.checkpoints import make_record, read_checkpoint
 from har.run.folder import checkpoint_folder
-from har.run.outputs import check_same_data, write_outputs
+from har.run.outputs import check_same_data, describe, write_outputs
 from har.run.trainer import make_trainer
 from har.run.training import RunResult, test
+from har.skeleton.layout import load_layout
 
 
 def evaluate(
@@ -28,25 +28,51 @@ def evaluate(
         any_data: also test on data other than the run's own.
 
     Raises:
-        CheckpointError: the file is missing, damaged, unsafe or of another model.
+        CheckpointError: the file is missing, damaged, unsafe, of another model, or of a model for
+            another joint layout.
         HarError: the data are missing or others than the run's.
     """
     record = read_checkpoint(ckpt)["har"]
     config: dict[str, Any] = to_plain(from_plain(record["config"]))
     if store is not None:
         config["data"]["store"] = str(store)
-    experiment = assemble(config, record)
-    if list(experiment.store.labels) != record["labels"]:
-        raise CheckpointError(f"{ckpt} knows other labels than the store {experiment.store.path}")
+    present = make_record(config)
+    experiment = assemble(config, present)
+    if present["labels"] != record["labels"]:
+        raise CheckpointError(f"{ckpt} knows other labels than the store {experiment.store.origin}")
+    if present["outputs"] != record.get("outputs", record["labels"]):
+        raise CheckpointError(
+            f"{ckpt} was trained when the taxonomy and its mappings gave other outputs than they "
+            "give now: evaluate it with the version of har that is in its results.json"
+        )
+    _check_layout(experiment, record["data_fingerprint"], ckpt)
     if not any_data:
         check_same_data(experiment.store, record["data_fingerprint"])
     folder = out or _run_folder(ckpt) / "evaluation"
     trainer = make_trainer(_on_one_device(config), folder, validates=False)
-    results, predictions = test(trainer, experiment, config, ckpt)
-    write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
-    print(report(results))
+    results, tests = test(trainer, experiment, config, ckpt)
+    write_outputs(folder, tests, results, config)
+    print(describe(results))
     print(f"evaluation: {folder}")
     return RunResult(folder, results)
+
+
+def _check_layout(experiment: Experiment, fingerprint: str, ckpt: Path) -> None:
+    """Refuse clips in another joint layout than that of the model; the card tells the model's.
+
+    Clips of several datasets are always brought to one layout, and the run's own clips fit.
+    """
+    source, data = experiment.sources[0], experiment.data
+    if experiment.store is not source.store or source.store.fingerprint == fingerprint:
+        return
+    learnt = data.normalise.output_layout(load_layout(source.card.layout))
+    given = data.output_layout
+    if given.joints != learnt.joints:
+        raise CheckpointError(
+            f"{ckpt} was trained on the joint layout {learnt.name} ({learnt.num_joints} joints), "
+            f"the store {source.store.path} gives {given.name} ({given.num_joints} joints): give a "
+            f"store prepared in {learnt.name}, or train with transforms that convert the layout"
+        )
 
 
 def _run_folder(ckpt: Path) -> Path:

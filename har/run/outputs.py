@@ -1,12 +1,13 @@
 """What a run leaves in its folder besides checkpoints and curves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from har.data.cards import Card
+from har.data.combined import ClipSource
 from har.data.store import ClipStore
 from har.errors import HarError
 from har.evaluation.model_card import write_model_card
@@ -14,58 +15,83 @@ from har.evaluation.plots import write_plots
 from har.evaluation.predictions import Predictions
 from har.evaluation.projection import SkeletonClip
 from har.evaluation.render import draw_animation, draw_strip, prediction_title
+from har.evaluation.report_table import report
 from har.evaluation.style import save_figure
 from har.evaluation.summary import evaluate
+from har.evaluation.taxonomy_report import taxonomy_lines
+from har.evaluation.totals import METRICS
 from har.evaluation.training_curves import read_training_curves, training_figure
 from har.record import copy_file_atomic, write_json_atomic
 from har.run.folder import RESULTS
+from har.run.testing import TestSet, taxonomy_scores
 from har.skeleton.layout import load_layout
 
 PREDICTIONS, SKIPPED = "predictions.parquet", "skipped.csv"
-
-
-def make_predictions(
-    store: ClipStore, probabilities: np.ndarray, labels: np.ndarray, rows: np.ndarray
-) -> Predictions:
-    """Join the outputs of a model with what the store knows of the clips."""
-    index = store.index
-    return Predictions(
-        probabilities=probabilities,
-        labels=labels,
-        clip_ids=index.clip_id[rows].astype(str),
-        subjects=index.subject[rows].astype(str),
-        cameras=index.camera[rows].astype(str),
-        class_names=store.labels,
-    )
+VALIDATION_PREDICTIONS = "validation_predictions.parquet"
 
 
 def summarise(
-    predictions: Predictions, config: Mapping[str, Any], facts: Mapping[str, Any]
+    tests: Sequence[TestSet], config: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the content of ``results.json``: each metric by its name, intervals, and facts."""
-    summary = evaluate(
-        predictions, bootstrap=config["evaluation"]["bootstrap"], seed=config["seed"]
-    )
-    return {**summary["metrics"], **summary, **facts}
+    """Return the content of ``results.json``: each metric by its name, intervals, and facts.
+
+    With several datasets the metrics by name are means over the datasets, and ``datasets`` has
+    those of each.
+    """
+    summaries = {test.source.name: _summarise_one(test, config) for test in tests}
+    if len(tests) == 1:
+        summary = summaries[tests[0].source.name]
+        return {**summary["metrics"], **summary, **facts}
+    means = {
+        name: float(np.mean([summary["metrics"][name] for summary in summaries.values()]))
+        for name in METRICS
+    }
+    return {**means, "metrics": means, "datasets": summaries, **facts}
+
+
+def _summarise_one(test: TestSet, config: Mapping[str, Any]) -> dict[str, Any]:
+    bootstrap = config["evaluation"]["bootstrap"]
+    summary = evaluate(test.predictions, bootstrap=bootstrap, seed=config["seed"])
+    return {**summary, "taxonomy": taxonomy_scores(test), "uncovered": dict(test.uncovered)}
+
+
+def describe(results: Mapping[str, Any]) -> str:
+    """Return results as text for a terminal."""
+    lines = [report(results)]
+    if results.get("taxonomy"):
+        lines += ["", *taxonomy_lines(results["taxonomy"])]
+    return "\n".join(lines)
 
 
 def write_outputs(
     folder: Path,
-    predictions: Predictions,
+    tests: Sequence[TestSet],
     results: Mapping[str, Any],
     config: Mapping[str, Any],
-    card: Card,
-    store: ClipStore,
 ) -> None:
-    """Write predictions, pictures, model card, and last ``results.json``, which ends a run."""
-    predictions.write(folder / PREDICTIONS)
-    copy_file_atomic(store.path / SKIPPED, folder / SKIPPED)
-    write_plots(predictions, folder)
+    """Write predictions, pictures, model card, and last ``results.json``, which ends a run.
+
+    With several datasets, each has a folder of its own for what is about it alone.
+    """
     _write_training_curves(folder)
-    _write_examples(folder / "examples", predictions, store, config["evaluation"]["examples"])
-    described = {**results, "dataset": _describe(card)}
-    write_model_card(folder / "model_card.md", described, config, results["provenance"])
+    for test in tests:
+        alone = len(tests) == 1
+        place = folder if alone else folder / test.source.name
+        own = results if alone else {**results, **results["datasets"][test.source.name]}
+        _write_test(place, test, own, config)
     write_json_atomic(folder / RESULTS, results)
+
+
+def _write_test(
+    folder: Path, test: TestSet, results: Mapping[str, Any], config: Mapping[str, Any]
+) -> None:
+    test.predictions.write(folder / PREDICTIONS)
+    copy_file_atomic(test.source.store.path / SKIPPED, folder / SKIPPED)
+    write_plots(test.predictions, folder)
+    count = config["evaluation"]["examples"]
+    _write_examples(folder / "examples", test.predictions, test.source.store, count)
+    described = {**results, "dataset": _describe(test.source.card)}
+    write_model_card(folder / "model_card.md", described, config, results["provenance"])
 
 
 def _describe(card: Card) -> dict[str, str]:
@@ -113,11 +139,11 @@ def _choose_examples(predictions: Predictions, count: int) -> list[int]:
     return mistakes + (fresh or right)[: count - len(mistakes)]
 
 
-def check_same_data(store: ClipStore, expected: str) -> None:
+def check_same_data(store: ClipSource, expected: str) -> None:
     """Refuse data other than those the checkpoint was trained and tested on."""
     if store.fingerprint != expected:
         raise HarError(
-            f"{store.path} holds other data (fingerprint {store.fingerprint[:12]}) than the "
+            f"{store.origin} holds other data (fingerprint {store.fingerprint[:12]}) than the "
             f"checkpoint was made with ({expected[:12]}): prepare the dataset as the run's "
             "config.yaml says, or pass any_data=true to evaluate on what is there"
         )

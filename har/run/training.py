@@ -11,12 +11,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from har.data.cards import load_card
-from har.evaluation.report_table import report
 from har.models.cost import parameter_count
 from har.models.layers import synchronise_batch_norm
 from har.record import provenance
-from har.run.assemble import Experiment, assemble, describe_split, open_store
+from har.run.assemble import Experiment, assemble, describe_split
 from har.run.checkpoints import load_weights, make_record, read_checkpoint
 from har.run.folder import (
     BEST,
@@ -26,7 +24,14 @@ from har.run.folder import (
     release_folder,
     start_folder,
 )
-from har.run.outputs import check_same_data, make_predictions, summarise, write_outputs
+from har.run.outputs import (
+    VALIDATION_PREDICTIONS,
+    check_same_data,
+    describe,
+    summarise,
+    write_outputs,
+)
+from har.run.testing import TestSet, predict
 from har.run.trainer import check_monitor, close_loggers, make_trainer
 from har.training.metrics_log import MetricsCsv
 
@@ -59,9 +64,7 @@ def train(config: Mapping[str, Any]) -> RunResult:
     Raises:
         HarError: something the user gave cannot be used; the message says what and how to mend it.
     """
-    store = open_store(load_card(config["data"]["card"]), config["data"])
-    record = make_record(config, store.labels, store.fingerprint)
-    experiment = assemble(config, record)
+    experiment = assemble(config, make_record(config))
     if len(experiment.split.val) > 0:
         check_monitor(config)
     folder = start_folder(config)
@@ -82,12 +85,15 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
     _announce(experiment, config, folder)
     trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=last, weights_only=True)
     chosen = checkpoint_folder(folder) / (BEST if validates else LAST)
-    results, predictions = test(trainer, experiment, config, chosen)
+    results, tests = test(trainer, experiment, config, chosen)
     results["cost"] |= _training_cost(trainer)
+    validation = predict(trainer, experiment, "val") if validates else ()
     close_loggers(trainer)
     if trainer.is_global_zero:
-        write_outputs(folder, predictions, results, config, experiment.card, experiment.store)
-        print(report(results))
+        if len(validation) == 1:
+            validation[0].predictions.write(folder / VALIDATION_PREDICTIONS)
+        write_outputs(folder, tests, results, config)
+        print(describe(results))
         print(f"run folder: {folder}")
     return RunResult(folder, results, _validation_score(trainer))
 
@@ -110,30 +116,34 @@ def _validation_score(trainer: pl.Trainer) -> float:
 
 def test(
     trainer: pl.Trainer, experiment: Experiment, config: Mapping[str, Any], path: Path
-) -> tuple[dict[str, Any], Any]:
+) -> tuple[dict[str, Any], tuple[TestSet, ...]]:
     """Test the weights of a checkpoint; return the results and the predictions."""
     load_weights(experiment.module, read_checkpoint(path), path)
     started = time.perf_counter()
-    trainer.test(experiment.module, datamodule=experiment.data, verbose=False)
+    tests = predict(trainer, experiment)
     seconds = time.perf_counter() - started
-    store = experiment.store
-    predictions = make_predictions(store, *experiment.module.collect_outputs())
     facts = {
         "experiment": config["name"],
-        "dataset_name": experiment.card.name,
+        "dataset_name": dataset_name(experiment),
         "protocol": config["protocol"]["name"],
         "fold": config["protocol"]["fold"],
+        "left_out": config["protocol"]["leave_out"],
         "seed": config["seed"],
         "checkpoint": path.name,
-        "split": describe_split(experiment),
-        "data_fingerprint": store.fingerprint,
+        "split": describe_split(experiment.sources),
+        "data_fingerprint": experiment.store.fingerprint,
         "cost": {
             "parameters": parameter_count(experiment.module.classifier),
             "test_seconds": round(seconds, 2),
         },
         "provenance": provenance(),
     }
-    return summarise(predictions, config, facts), predictions
+    return summarise(tests, config, facts), tests
+
+
+def dataset_name(experiment: Experiment) -> str:
+    """Return the names of the datasets, joined by a plus."""
+    return "+".join(source.name for source in experiment.sources)
 
 
 @rank_zero_only
@@ -141,7 +151,14 @@ def _announce(experiment: Experiment, config: Mapping[str, Any], folder: Path) -
     split = experiment.split
     parameters = parameter_count(experiment.module.classifier)
     print(
-        f"{config['name']}: {experiment.card.name}, {config['protocol']['name']}: "
+        f"{config['name']}: {dataset_name(experiment)}, {config['protocol']['name']}: "
         f"{len(split.train)} training, {len(split.val)} validation, {len(split.test)} test clips, "
-        f"{len(experiment.store.labels)} classes; {parameters / 1e6:.2f} M parameters; {folder}"
+        f"{_outputs(experiment)}; {parameters / 1e6:.2f} M parameters; {folder}"
     )
+
+
+def _outputs(experiment: Experiment) -> str:
+    labels = len(experiment.store.labels)
+    if experiment.space is None:
+        return f"{labels} classes"
+    return f"{labels} labels, {len(experiment.space.outputs)} outputs"

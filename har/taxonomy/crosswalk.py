@@ -6,7 +6,7 @@ concepts, and a loss over the sum of the admissible leaves' probabilities can le
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -106,19 +106,22 @@ class Crosswalk:
         return frozenset().union(*map(self.taxonomy.leaves, concepts))
 
 
-def load_crosswalk(datasets: Path, taxonomy: Taxonomy | None = None) -> Crosswalk:
+def load_crosswalk(
+    datasets: Path, taxonomy: Taxonomy | None = None, more: Iterable[Path] = ()
+) -> Crosswalk:
     """Load and check the mapping of every dataset.
 
     Args:
         datasets: folder with ``<dataset>/mapping.yaml``.
         taxonomy: the concepts; by default those of the project.
+        more: further mapping files, each in the folder of its dataset.
 
     Raises:
         TaxonomyError: one line for each problem of the first mapping that has any.
     """
     taxonomy = taxonomy or load_taxonomy()
     mappings: dict[str, DatasetMapping] = {}
-    for path in find_mapping_files(Path(datasets)):
+    for path in (*find_mapping_files(Path(datasets)), *more):
         mapping = read_mapping(path)
         raise_problems(mapping_problems(mapping, taxonomy))
         mappings[mapping.dataset] = mapping

@@ -108,6 +108,64 @@ class FocalLoss(_WeightedLoss):
         return -(soft * self.weight * hardness * log_probabilities).sum(1).mean()
 
 
+class MarginalisedCrossEntropy(_WeightedLoss):
+    """Cross-entropy where a label admits several outputs, any of which may be right.
+
+    The loss of a clip is the negative logarithm of the probability that the outputs admitted by
+    its label have together: the likelihood of a partial label, Cour et al., JMLR 2011, and Jin
+    and Ghahramani, NIPS 2002. With one output a label it is cross-entropy.
+
+    Args:
+        class_counts: (G,) training clips of each label.
+        admissible: (G, A) bool, the outputs that are right for each label. A label without any
+            has no loss.
+        competing: (G, A) bool, the outputs that a clip with the label chooses among: all of them,
+            or those of its dataset's own head.
+        label_smoothing: share of the target spread evenly over the competing outputs.
+        balance: see ``class_weights``.
+        beta: see ``class_weights``.
+
+    Raises:
+        ConfigError: the smoothing or beta is not in [0, 1).
+    """
+
+    admissible: Tensor
+    competing: Tensor
+
+    def __init__(
+        self,
+        class_counts: Tensor,
+        admissible: Tensor,
+        competing: Tensor,
+        label_smoothing: float = 0.0,
+        balance: Balance = "none",
+        beta: float = 0.999,
+    ):
+        super().__init__(class_counts, balance, beta)
+        _check_share("label_smoothing", label_smoothing)
+        self.label_smoothing = label_smoothing
+        right = admissible & competing
+        taught = right.any(1, keepdim=True)
+        self.register_buffer("admissible", torch.where(taught, right, competing), persistent=False)
+        self.register_buffer("competing", competing, persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss; targets are labels (N,) or probabilities of labels (N, G)."""
+        if targets.ndim == 1:
+            return self._losses(logits, targets).mean()
+        labels = torch.arange(targets.shape[1], device=targets.device)
+        every = self._losses(logits[:, None, :], labels[None, :].expand(len(logits), -1))
+        return torch.where(targets > 0, targets * every, 0).sum(1).mean()
+
+    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        competing = self.competing[labels]
+        outputs = logits.masked_fill(~competing, -torch.inf).log_softmax(-1)
+        admitted = outputs.masked_fill(~self.admissible[labels], -torch.inf).logsumexp(-1)
+        even = outputs.masked_fill(~competing, 0).sum(-1) / competing.sum(-1)
+        likelihood = (1 - self.label_smoothing) * admitted + self.label_smoothing * even
+        return -likelihood * self.weight[labels]
+
+
 def _soft_targets(targets: Tensor, classes: int, smoothing: float) -> Tensor:
     soft = F.one_hot(targets, classes).float() if targets.ndim == 1 else targets
     return soft * (1 - smoothing) + smoothing / classes

@@ -15,6 +15,7 @@ from har.samples import Batch
 from har.skeleton.layout import Layout
 from har.skeleton.streams import compute_stream
 from har.training.mixing import Mixup
+from har.training.readout import LabelReadout
 from har.training.schedules import Constant, Schedule
 
 VALIDATION_METRICS = {"val/loss": "min", "val/top1": "max", "val/mean_class_accuracy": "max"}
@@ -30,11 +31,12 @@ class RecognitionModule(pl.LightningModule):
         classifier: maps streams {name: (N, M, T, V, C)} and a person mask (N, M) to logits (N, K).
         streams: names of the streams the classifier takes.
         layout: layout of the joints after the transforms.
-        num_classes: K.
+        num_classes: K, how many labels there are.
         loss: maps logits and targets to a number.
         optimizer: makes the optimiser from parameter groups.
         schedule: factor on the learning rate for each step.
         mixing: mixes training batches.
+        readout: from the classifier's outputs to labels; None where the outputs are the labels.
         decay_all: apply weight decay to biases and norms too, as the graph convolution papers do.
         record: plain data kept in every checkpoint; what is needed to rebuild the model.
     """
@@ -49,6 +51,7 @@ class RecognitionModule(pl.LightningModule):
         optimizer: OptimizerFactory,
         schedule: Schedule | None = None,
         mixing: Mixup | None = None,
+        readout: LabelReadout | None = None,
         decay_all: bool = True,
         record: dict[str, Any] | None = None,
     ):
@@ -61,6 +64,7 @@ class RecognitionModule(pl.LightningModule):
         self.optimizer_factory = optimizer
         self.schedule = schedule or Constant()
         self.mixing = mixing
+        self.readout = readout
         self.decay_all = decay_all
         self.record = record or {}
         self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -80,7 +84,8 @@ class RecognitionModule(pl.LightningModule):
             batch = self.mixing(batch, self.num_classes, rng)
         logits = self(batch).float()
         loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
-        correct = (logits.detach().argmax(1) == batch.labels).float().mean()
+        scores = self._label_scores(logits.detach(), batch.labels)
+        correct = (scores.argmax(1) == batch.labels).float().mean()
         self._log("train", len(batch), loss=loss.detach(), top1=correct)
         return loss
 
@@ -90,7 +95,8 @@ class RecognitionModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log ``VALIDATION_METRICS`` over all validation clips."""
-        probabilities, labels, _ = self.collect_outputs()
+        outputs, labels, _ = self.collect_outputs()
+        probabilities = self.label_probabilities(outputs, labels)
         likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         correct = probabilities.argmax(1) == labels
         per_class = [correct[labels == c].mean() for c in np.unique(labels)]
@@ -106,7 +112,7 @@ class RecognitionModule(pl.LightningModule):
         """Return and forget what was collected, in order of the clips, from all processes.
 
         Returns:
-            probabilities (N, K), labels (N,), and rows of the store (N,).
+            probabilities of the outputs (N, A), labels (N,), and rows of the store (N,).
         """
         columns = [torch.cat(column).cpu() for column in zip(*self._outputs, strict=True)]
         self._outputs.clear()
@@ -115,6 +121,14 @@ class RecognitionModule(pl.LightningModule):
         probabilities, labels, rows = (column.numpy() for column in columns)
         order = np.argsort(rows, kind="stable")
         return probabilities[order], labels[order], rows[order]
+
+    def label_probabilities(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Turn collected probabilities of outputs (N, A) into those of labels (N, K)."""
+        if self.readout is None:
+            return outputs
+        device = self.readout.projection.device
+        moved = (torch.from_numpy(array).to(device) for array in (outputs, labels))
+        return self.readout(*moved).cpu().numpy()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser and its schedule by step."""
@@ -138,9 +152,12 @@ class RecognitionModule(pl.LightningModule):
         """Average the probabilities over the views of each clip, in float32."""
         clips = len(batch) // batch.views  # none, where there are more processes than clips
         probabilities = self(batch).float().softmax(1)
-        probabilities = probabilities.view(clips, batch.views, self.num_classes).mean(1)
+        probabilities = probabilities.view(clips, batch.views, probabilities.shape[1]).mean(1)
         rows = slice(None, None, batch.views)
         self._outputs.append((probabilities, batch.labels[rows], batch.clip_index[rows]))
+
+    def _label_scores(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return logits if self.readout is None else self.readout(logits.softmax(1), labels)
 
     def _parameter_groups(self) -> Iterable[Any]:
         if self.decay_all:

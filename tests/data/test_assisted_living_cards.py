@@ -9,7 +9,16 @@ from har.data.cards import load_card
 from har.errors import CardError, HarError
 from har.skeleton.layout import load_layout
 
-VIDEO_SETS = ("gmdcsa24", "upfall", "omnifall", "smarthome_untrimmed", "ur_fall", "le2i")
+GENERAL_SETS = ("charades", "kinetics400", "hmdb51", "ucf101")
+VIDEO_SETS = (
+    "gmdcsa24",
+    "upfall",
+    "omnifall",
+    "smarthome_untrimmed",
+    "ur_fall",
+    "le2i",
+    *GENERAL_SETS,
+)
 POSE_SETS = (
     "upfall_mediapipe33",
     "smarthome31",
@@ -34,7 +43,7 @@ def test_cards_say_what_a_user_needs(name):
 @pytest.mark.parametrize("name", VIDEO_SETS + POSE_SETS)
 def test_protocol_parts_do_not_share_values(name):
     for protocol in load_card(name).protocols.values():
-        assert protocol.disjoint
+        assert protocol.disjoint or protocol.lists
         for attribute in protocol.disjoint:
             values = [value for part in protocol.parts.values() for value in part[attribute]]
             assert len(values) == len(set(values))
@@ -57,6 +66,13 @@ def test_pose_sets_have_an_adapter(name, tmp_path):
     adapter = load_adapter(card, tmp_path / "nowhere")
     with pytest.raises(HarError, match="nowhere"):
         adapter.items()
+
+
+@pytest.mark.parametrize("name", GENERAL_SETS)
+def test_general_sets_have_their_official_splits(name):
+    for protocol in load_card(name).protocols.values():
+        assert protocol.description
+        assert {"train", "test"} == set(protocol.parts or protocol.lists)
 
 
 def test_smarthome_protocols():

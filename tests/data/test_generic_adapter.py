@@ -1,10 +1,12 @@
+import pickle
+
 import numpy as np
 import pytest
 
 from har.data.adapters.generic import Adapter
 from har.data.cards import load_card
 from har.errors import BadSampleError, CardError, HarError
-from har.samples import UNLABELLED
+from har.samples import UNLABELLED, Segment
 from har.skeleton.layout import load_layout
 
 CARD = """
@@ -114,7 +116,7 @@ def test_npz(adapter, folder, joints):
         ({"joints": np.ones((17, 3))}, r"joints have shape \(17, 3\), not .people, frames, V, C"),
         ({"joints": np.full((1, 5, 17, 3), np.nan)}, "not a finite number .first in frame 0"),
         ({"joints": np.ones((0, 5, 17, 3))}, "5 frames of 0 people"),
-        ({"joints": np.array([{"a": 1}], dtype=object)}, "not a readable NPZ file"),
+        ({"joints": np.array([{"a": 1}], dtype=object)}, "array 'joints' .* holds Python objects"),
         ({"joints": np.array(["a"])}, "an array of <U1, not of numbers"),
         (
             {"joints": np.ones((1, 5, 17, 3)), "confidence": np.ones((5, 17))},
@@ -127,6 +129,24 @@ def test_bad_npz(adapter, folder, arrays, reason):
     np.savez(folder / "poses" / "b.npz", **arrays)
     with pytest.raises(BadSampleError, match=f"poses/b.npz: .*{reason}"):
         adapter().read("poses/b.npz")
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "npy", "short", "bytes"])
+def test_damaged_npz_is_told_in_our_words(adapter, folder, joints, damage):
+    path = folder / "poses" / "b.npz"
+    np.savez(path, joints=joints)
+    whole = path.read_bytes()
+    if damage == "npy":
+        with path.open("wb") as file:
+            np.save(file, joints)
+    else:
+        changed = bytearray(whole)
+        changed[len(whole) // 2] ^= 255
+        broken = {"empty": b"", "text": b"no poses", "short": whole[: len(whole) // 2]}
+        path.write_bytes(broken.get(damage, bytes(changed)))
+    with pytest.raises(BadSampleError, match=r"b.npz: not a readable NPZ.*numpy.savez") as caught:
+        adapter().read("poses/b.npz")
+    assert "pickle" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +217,71 @@ def test_no_table(adapter, folder):
         reader.items()
     with pytest.raises(HarError, match=r"give the folder with clips.csv as raw data"):
         Adapter(reader.card, None).items()
+
+
+@pytest.fixture
+def timed(adapter, folder, joints):
+    """Return a reader of two people, 3 and 7, with the given table of segments."""
+
+    def timed(rows, header="recording,start_sec,end_sec,label,person,subject"):
+        write_csv(folder / "poses" / "a.csv", joints)
+        path = folder / "poses" / "a.csv"
+        lines = path.read_text().splitlines()
+        people = [line.replace(",1,", ",7,", 1).replace(",0,", ",3,", 1) for line in lines[1:]]
+        path.write_text("\n".join([lines[0], *people]))
+        (folder / "segments.csv").write_text("\n".join([header, *rows]) + "\n")
+        return Adapter(adapter().card, folder, segments="segments.csv")
+
+    return timed
+
+
+class TestSegments:
+    def test_belong_to_their_recording_and_person(self, timed):
+        reader = timed(
+            ["poses/a,0,0.1,walk,,", "poses/a,0.04,0.2,fall,7,eve", "poses/b,0,1,walk,,"]
+        )
+        (clip,) = reader.read("poses/a.csv")
+        assert clip.segments == (
+            Segment("poses/a", reader.card.name, 0, 0, 0.1),
+            Segment("poses/a", reader.card.name, 2, 0.04, 0.2, person=1, subject="eve"),
+        )
+        assert [s.source for s in clip.segments] == ["segments.csv:2", "segments.csv:3"]
+        assert pickle.loads(pickle.dumps(reader)).read("poses/a.csv")[0].segments == clip.segments
+
+    def test_person_whom_nobody_sees(self, timed):
+        reader = timed(["poses/a,0,0.1,walk,1,", "poses/a,0,0.1,fall,3,"])
+        clip, problem = reader.read("poses/a.csv")
+        assert str(problem) == "segments.csv:2: poses/a.csv has no person 1; it has 3, 7"
+        assert [s.person for s in clip.segments] == [0]
+
+    def test_are_not_looked_for_unless_named(self, timed, folder):
+        reader = timed(["poses/a,0,0.1,walk,,"])
+        assert Adapter(reader.card, folder).read("poses/a.csv")[0].segments == ()
+
+    def test_of_everybody_need_no_column(self, timed):
+        reader = timed(["poses/a,0,0.1,walk"], "recording,start_sec,end_sec,label")
+        assert reader.read("poses/a.csv")[0].segments[0].person is None
+
+    @pytest.mark.parametrize(
+        ("row", "reason"),
+        [
+            ("poses/c,0,1,walk,,", r"segments.csv:2: clips.csv has no clip_id 'poses/c'. Did you"),
+            ("poses/a,0,1,wlk,,", r"line 2: .*unknown label 'wlk'. Did you mean 'walk'"),
+            ("poses/a,-1,1,walk,,", r"line 2: start_sec -1 is not a number of 0 or more"),
+            ("poses/a,0,x,walk,,", r"line 2: end_sec 'x' is not a number"),
+            ("poses/a,0,1,walk,ann,", r"line 2: person 'ann' is no whole number"),
+        ],
+    )
+    def test_wrong_rows(self, timed, row, reason):
+        with pytest.raises(CardError, match=reason):
+            timed([row]).items()
+
+    def test_wrong_columns(self, timed, folder):
+        with pytest.raises(CardError, match=r"segments.csv is no table .* no column label"):
+            timed(["poses/a,0,1"], "recording,start_sec,end_sec").items()
+        with pytest.raises(CardError, match=r"unknown column 'persn'. Did you mean 'person'"):
+            timed(["poses/a,0,1,walk,0"], "recording,start_sec,end_sec,label,persn").items()
+        reader = timed([])
+        (folder / "segments.csv").unlink()
+        with pytest.raises(CardError, match=r"no readable table of segments .*columns: recording"):
+            reader.items()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from har.data.clip_lists import read_clip_list
-from har.data.protocols import ProtocolSpec
+from har.data.folds import fold_of_clips
+from har.data.protocols import KFold, ProtocolSpec, parse_protocols
 from har.data.splits import Validation, check_leaks, check_list_leaks, folds, make_split
-from har.errors import SplitError
+from har.errors import CardError, SplitError
 
 BY_PERSON = ProtocolSpec(
     "by_person",
@@ -134,6 +135,64 @@ def test_wrong_fold(index, fold, message):
         make_split(index, ONE_OUT, fold=fold)
     with pytest.raises(SplitError, match="'by_person' has no folds; set fold to null"):
         make_split(index, BY_PERSON, fold="1")
+
+
+def by_subject(count, seed=0):
+    rule = KFold("subject", count, seed)
+    return ProtocolSpec("k_fold", k_fold=rule, disjoint=("subject",))
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_k_fold_tests_every_clip_once_and_shares_no_subject(index, count):
+    protocol = by_subject(count)
+    names = folds(index, protocol)
+    assert names == [str(number) for number in range(count)]
+    splits = [make_split(index, protocol, fold=name) for name in names]
+    assert sorted(np.concatenate([split.test for split in splits]).tolist()) == list(range(16))
+    for split in splits:
+        assert not subjects(index, split.train) & subjects(index, split.test)
+    sizes = [len(split.test) for split in splits]
+    assert max(sizes) - min(sizes) <= 2
+
+
+def test_k_fold_is_drawn_by_its_seed(index):
+    drawn = [fold_of_clips(index, by_subject(4, seed)).tolist() for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_k_fold_deals_the_largest_first(index):
+    index["subject"] = np.array(["big"] * 8 + list("aabbccdd"))
+    folded = fold_of_clips(index, by_subject(2))
+    assert len(set(folded[:8])) == 1
+    assert set(folded[8:]) == {"0", "1"} - set(folded[:8])
+
+
+def test_wrong_k_fold(index):
+    with pytest.raises(SplitError, match=r"asks for 9 folds; the store has 8 subjects: 1, 2"):
+        make_split(index, by_subject(9), fold=0)
+    with pytest.raises(SplitError, match=r"has no fold '3'. Available \(folds\): 0, 1, 2"):
+        make_split(index, by_subject(3), fold=3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"by": "subject"}, "k_fold needs the keys by and count"),
+        ({"by": "subject", "count": 1}, "count of k_fold must be a whole number of at least 2"),
+        ({"by": "subject", "count": True}, "count of k_fold must be a whole number"),
+        ({"by": "subject", "count": 3, "seed": -1}, "seed of k_fold must be .* at least 0, not -1"),
+        ({"by": "person", "count": 3}, "unknown attribute 'person'"),
+    ],
+)
+def test_wrong_k_fold_in_a_card(tmp_path, rule, message):
+    with pytest.raises(CardError, match=message):
+        parse_protocols(tmp_path / "card.yaml", {"folds": {"k_fold": rule}})
+
+
+def test_k_fold_in_a_card(tmp_path):
+    rule = {"k_fold": {"by": "subject", "count": 5}, "disjoint": ["subject"]}
+    parsed = parse_protocols(tmp_path / "card.yaml", {"folds": rule})
+    assert parsed["folds"].k_fold == KFold("subject", 5, 0)
 
 
 def test_empty_part_says_what_there_is(index):

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from har.data.store import ClipStore, StoreDescription, StoreIndex, StoreWriter, write_store
 from har.errors import BadSampleError, StoreError
-from har.samples import UNLABELLED, Clip, ClipRecord
+from har.samples import UNLABELLED, Clip, ClipRecord, Segment
 
 V, C = 5, 3
 
@@ -336,6 +337,148 @@ class TestGather:
     def test_positions_of_another_shape(self, store):
         with pytest.raises(ValueError, match=r"\(N, K, T\) with N = 2, got \(3, 4\)"):
             store.gather(np.array([0, 1]), np.zeros((3, 4)), people=1)
+
+
+@pytest.fixture
+def timed(tmp_path, clips):
+    """Return a store of the four clips, of which two have segments, and these clips."""
+
+    def segment(name, start, end, label, person=None, **other):
+        return Segment(name, "home", label, start / 25, end / 25, person, **other)
+
+    clips[1].confidence[:] = 1
+    one = (segment("one", 0, 5, 0), segment("one", 2, 7, 1, camera="9"))
+    two = (
+        segment("two", 1, 4, 0, person=0),
+        segment("two", 1, 4, 1, person=2, subject="eve"),
+        segment("two", 2, 4, 1),
+        segment("two", 2, 4, 0),
+    )
+    clips[:2] = replace(clips[0], segments=one), replace(clips[1], segments=two)
+    write_store(tmp_path / "timed", describe(), clips)
+    return ClipStore.open(tmp_path / "timed", verify=True, unit="segment")
+
+
+class TestSegments:
+    def test_clips_come_back_with_them(self, timed, clips):
+        store = ClipStore.open(timed.path)
+        assert [store.clip(i).segments for i in range(4)] == [c.segments for c in clips]
+        assert [store.record(i) for i in range(4)] == [c.record for c in clips]
+        assert len(store) == 4
+
+    def test_each_is_a_clip_of_its_own(self, timed, clips):
+        assert len(timed) == 6
+        assert list(timed.index.clip_id) == [
+            "one@0-5",
+            "one@2-7",
+            "two@1-4#p0",
+            "two@1-4#p2",
+            "two@2-4",
+            "two@2-4+2",
+        ]
+        one, two = clips[:2]
+        expected = [one.joints[:, :5], one.joints[:, 2:7], two.joints[:1, 1:4]]
+        expected += [two.joints[2:, 1:4], two.joints[:, 2:4], two.joints[:, 2:4]]
+        for i, joints in enumerate(expected):
+            clip = timed.clip(i)
+            np.testing.assert_array_equal(clip.joints, joints)
+            assert (clip.record.person_count, clip.record.frame_count) == joints.shape[:2]
+            assert clip.segments == ()
+        assert [r.label for r in timed.records] == [0, 1, 0, 1, 1, 0]
+        assert [r.subject for r in timed.records] == ["P1", "P1", "P2", "eve", "P2", "P2"]
+        assert [r.camera for r in timed.records] == ["2", "9", "2", "2", "2", "2"]
+        assert {r.source for r in timed.records} == {"raw/one.txt", "raw/two.txt"}
+        assert timed.record(0).conditions == {"distance_m": 3.5}
+
+    def test_index_tells_where_they_are(self, timed):
+        index = timed.index
+        assert list(index.recording) == ["one"] * 2 + ["two"] * 4
+        np.testing.assert_allclose(index.start_sec * 25, [0, 2, 1, 1, 2, 2])
+        np.testing.assert_allclose(index.end_sec * 25, [5, 7, 4, 4, 4, 4])
+        assert list(index.person) == [-1, -1, 0, 2, -1, -1]
+        assert list(index.person_stride) == [7, 7, 4, 4, 4, 4]
+        assert len(timed.segments(3)) == 4
+
+    def test_whole_clips_have_the_same_columns(self, store):
+        index = store.index
+        assert list(index.recording) == list(index.clip_id)
+        assert list(index.person_stride) == list(index.frame_count)
+        assert list(index.end_sec) == [7 / 25, 4 / 25, 1 / 25, 12 / 25]
+        assert set(index.person.tolist()) == {-1}
+        assert store.segments(0) == ()
+
+    def test_no_joint_is_copied(self, timed, clips):
+        for i in range(len(timed)):
+            for view, array in zip(timed.view(i), (timed.joints, timed.confidence), strict=True):
+                assert np.shares_memory(view, array)
+                assert not view.flags.writeable
+        np.testing.assert_array_equal(timed.view(4)[0], clips[1].joints[:, 2:4])
+
+    @pytest.mark.parametrize("people", [1, 2, 4])
+    def test_gather_equals_a_plain_loop(self, timed, people):
+        rng = np.random.default_rng(people)
+        rows = np.array([5, 3, 1, 0, 2, 4])
+        positions = rng.random((6, 2, 5)) * (timed.index.frame_count[rows] - 1)[:, None, None]
+        gathered = timed.gather(rows, positions, people)
+        for got, expected in zip(
+            gathered, gather_slowly(timed, rows, positions, people), strict=True
+        ):
+            np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-7)
+
+    def test_pickle_keeps_the_unit(self, timed):
+        again = pickle.loads(pickle.dumps(timed))
+        assert again.unit == "segment"
+        assert list(again.index.clip_id) == list(timed.index.clip_id)
+
+    def test_are_in_the_fingerprint(self, timed, tmp_path, clips):
+        plain = [replace(clip, segments=()) for clip in clips]
+        fewer = [replace(clips[0], segments=clips[0].segments[:1]), *clips[1:]]
+        without = write_store(tmp_path / "without", describe(), plain)
+        other = write_store(tmp_path / "other", describe(), fewer)
+        same = write_store(tmp_path / "same", describe(), clips)
+        assert len({timed.fingerprint, without.fingerprint, other.fingerprint}) == 3
+        assert same.fingerprint == timed.fingerprint
+        assert "segments.parquet" in timed.meta.files
+        assert not (tmp_path / "without" / "segments.parquet").exists()
+
+    def test_bad_ones_are_skipped_with_a_reason(self, tmp_path, clips):
+        late = Segment("four", "home", 0, 0.4, 0.6)
+        good = Segment("four", "home", 0, 0.0, 0.2)
+        clips[3] = replace(clips[3], segments=(late, good))
+        meta = write_store(tmp_path / "late", describe(), clips, [("raw/five.txt", "no frames")])
+        assert meta.skipped_count == 2
+        lines = (tmp_path / "late" / "skipped.csv").read_text().splitlines()
+        assert lines[1] == "raw/five.txt,no frames"
+        assert lines[2].startswith('raw/four.txt,"segment 1 of four is outside its recording')
+        assert ClipStore.open(tmp_path / "late").clip(3).segments == (good,)
+
+    def test_store_without_any(self, folder):
+        with pytest.raises(StoreError, match=r"home has no timed segments: read it by unit=clip"):
+            ClipStore.open(folder, unit="segment")
+        with pytest.raises(StoreError, match=r"'segments'. Did you mean 'segment'\? Allowed: clip"):
+            ClipStore.open(folder, unit="segments")
+
+    def test_changed_table_is_seen(self, timed):
+        path = timed.path / "segments.parquet"
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(StoreError, match=r"segments\.parquet is damaged"):
+            ClipStore.open(timed.path)
+
+    def test_index_past_the_arrays_is_refused(self, timed):
+        timed.index.row_offset[0] = 32
+        with pytest.raises(StoreError, match=r"'one@0-5' has rows up to 37.*store has 33"):
+            timed.view(0)
+
+
+def test_stores_without_segments_are_those_of_before(tmp_path):
+    clip = make_clip("plain", 2, 3, 1)
+    clip.joints[:] = np.arange(clip.joints.size).reshape(clip.joints.shape)
+    clip.confidence[:] = 1
+    meta = write_store(tmp_path / "plain", describe(), [clip])
+    assert json.loads((tmp_path / "plain" / "store.json").read_text())["schema"] == 1
+    assert sorted(meta.files) == ["confidence.bin", "index.parquet", "joints.bin", "skipped.csv"]
+    # What the version before segments, which hashed arrays and index only, gave for this clip.
+    assert meta.fingerprint == "4adf81171fa854248ebb46af5f675b20feab8350c202bb4edbabdf8b8c5a312f"
 
 
 def test_opening_reads_no_data(folder, monkeypatch):

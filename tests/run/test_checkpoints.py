@@ -16,7 +16,8 @@ def small_model(width: int = 4) -> nn.Module:
 
 
 def content(**changes: object) -> dict:
-    record = make_record({"name": "tiny", "seed": 0}, ("walk", "fall"), "abc")
+    record = make_record({"name": "tiny", "seed": 0})
+    record |= {"labels": ["walk", "fall"], "outputs": ["walk", "fall"], "data_fingerprint": "abc"}
     return {"state_dict": small_model().state_dict(), "epoch": 2, "har": record, **changes}
 
 
@@ -45,6 +46,7 @@ def test_round_trip(path):
         "format": 1,
         "config": {"name": "tiny", "seed": 0},
         "labels": ["walk", "fall"],
+        "outputs": ["walk", "fall"],
         "data_fingerprint": "abc",
     }
     model = small_model()

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,18 @@ import torch
 from run_helper import make_config, read_results
 
 from har.data.cards import load_card
+from har.data.store_writer import write_store
 from har.errors import CheckpointError, HarError, StoreError
 from har.evaluation.predictions import Predictions
 from har.run import evaluate, train
 from har.run.assemble import open_store
 from har.run.checkpoints import CheckpointFiles, read_checkpoint
 from har.run.outputs import write_outputs
+from har.run.sources import open_sources
+from har.run.testing import TestSet
+from har.samples import Clip
+from har.skeleton.convert import Conversion, conversion
+from har.skeleton.layout import load_layout
 
 
 @pytest.fixture
@@ -27,6 +34,25 @@ def other_store(tmp_path) -> Path:
     config = make_config("data.adapter_options.seed=9", f"data.store={tmp_path}/other")
     open_store(load_card("synthetic_home"), config["data"])
     return tmp_path / "other"
+
+
+@pytest.fixture
+def kinect20_store(tmp_path) -> Path:
+    """Return the run's clips in another joint layout."""
+    store = open_store(load_card("synthetic_home"), make_config()["data"])
+    recipe = conversion(load_layout(store.layout), load_layout("kinect20"))
+    description = replace(store.meta.description, layout="kinect20", joint_count=20)
+    write_store(
+        tmp_path / "kinect20",
+        description,
+        (_convert(store.clip(row), recipe) for row in range(len(store))),
+    )
+    return tmp_path / "kinect20"
+
+
+def _convert(clip: Clip, recipe: Conversion) -> Clip:
+    joints, confidence = recipe.apply(clip.joints, clip.confidence)
+    return Clip(replace(clip.record, layout="kinect20"), joints, confidence)
 
 
 def same_predictions(first: Path, second: Path) -> bool:
@@ -94,6 +120,23 @@ def test_generated_data_of_other_options_are_refused(checkpoint, other_store):
         evaluate(checkpoint, store=other_store)
 
 
+@pytest.mark.parametrize("any_data", [False, True])
+def test_another_joint_layout_is_told_by_name(checkpoint, kinect20_store, any_data):
+    message = (
+        r"model.ckpt was trained on the joint layout ntu25 \(25 joints\), the store .*kinect20 "
+    )
+    with pytest.raises(CheckpointError, match=message + r"gives kinect20 \(20 joints\): give a "):
+        evaluate(checkpoint, store=kinect20_store, any_data=any_data)
+    assert not (checkpoint.parent / "evaluation").exists()
+
+
+def test_another_joint_layout_is_fine_where_a_transform_converts_it(kinect20_store, tmp_path):
+    convert = "{_target_: har.data.transforms.ConvertLayout, target: coco17}"
+    run = train(make_config(f"transform.normalise=[{convert}]", "trainer.max_epochs=1"))
+    best = run.folder / "checkpoints/best.ckpt"
+    assert evaluate(best, out=tmp_path, store=kinect20_store, any_data=True).results["top1"] >= 0
+
+
 def test_weights_of_another_model_are_refused(checkpoint):
     content = read_checkpoint(checkpoint)
     content["har"]["config"]["model"]["backbone"]["base_channels"] = 16
@@ -145,10 +188,11 @@ def _full(*arguments: object, **settings: object) -> None:
 )
 def test_a_full_disk_is_told_and_leaves_the_run_unfinished(finished, tmp_path, monkeypatch, writer):
     config = make_config(f"evaluation.examples={int(writer.startswith('PIL'))}")
-    card = load_card("synthetic_home")
-    store = open_store(card, config["data"])
+    (source,) = open_sources(config)
     predictions = Predictions.read(finished.folder / "predictions.parquet")
+    outputs, labels = predictions.probabilities, predictions.labels
+    tests = (TestSet(source, predictions, {}, outputs, labels),)
     monkeypatch.setattr(writer, _full)
     with pytest.raises(HarError, match=r"(?i)cannot write|is full"):
-        write_outputs(tmp_path / "run", predictions, finished.results, config, card, store)
+        write_outputs(tmp_path / "run", tests, finished.results, config)
     assert not (tmp_path / "run" / "results.json").exists()

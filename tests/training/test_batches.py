@@ -221,5 +221,5 @@ def test_training_clips_without_a_label_are_refused(store, monkeypatch):
     labels = store.index.label.copy()
     labels[[2, 5, 20]] = -1
     monkeypatch.setitem(store.__dict__, "index", replace(store.index, label=labels))
-    with pytest.raises(StoreError, match=r"2 of 12 training clips of .* have no label"):
+    with pytest.raises(StoreError, match=r"2 of 12 training clips have no label"):
         data_module(store).class_counts()

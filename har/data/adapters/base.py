@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -35,8 +35,11 @@ class Adapter(Protocol):
         """Return what there is to read, sorted: relative paths, or keys within a file."""
         ...
 
-    def read(self, item: str) -> list[Clip]:
-        """Return the clips of one item.
+    def read(self, item: str) -> Sequence[Clip | BadSampleError]:
+        """Return the clips of one item, and an error for each part of it that cannot be used.
+
+        A recording with timed labels is one clip with segments. Segments that do not fit it, such
+        as one past its end, may stay: they go to ``skipped.csv`` when the store is prepared.
 
         Raises:
             BadSampleError: the item cannot be used; the reason goes to ``skipped.csv``.

@@ -7,13 +7,13 @@ Bodies are chosen as for NTU RGB+D, which has the same sensor.
 import re
 from pathlib import Path, PurePosixPath
 
-from har.data.adapters.base import check_clip
 from har.data.cards import Card
+from har.data.formats.clip_files import action_label, make_clip, match_name, read_text
 from har.data.formats.etri_skeleton import parse_etri_skeleton
 from har.data.formats.ntu_denoise import fill_actors, select_bodies
 from har.data.formats.raw_files import list_files, without_zeros
 from har.errors import BadSampleError
-from har.samples import Clip, ClipRecord
+from har.samples import Clip
 
 FILE_NAME = re.compile(
     r"A(?P<action>\d{3})_P(?P<subject>\d{3})_G(?P<group>\d{3})_C(?P<camera>\d{3})"
@@ -44,36 +44,22 @@ class Adapter:
     def read(self, item: str) -> list[Clip]:
         """Return the one clip of a table."""
         stem = PurePosixPath(item).stem
-        name = FILE_NAME.fullmatch(stem)
-        if name is None:
-            raise BadSampleError(item, "its name is not of the form A001_P001_G001_C001.csv")
-        action = int(name["action"])
-        if not 1 <= action <= len(self.card.labels):
-            raise BadSampleError(
-                item, f"action A{action:03} is not one of A001 to A{len(self.card.labels):03}"
-            )
-        try:
-            content = Path(self.raw or "", item).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadSampleError(item, f"cannot be read: {error}") from error
-        frame_count, tracks = parse_etri_skeleton(content, item)
+        name = match_name(FILE_NAME, stem, "A001_P001_G001_C001.csv", item)
+        label = action_label(name["action"], self.card, item, "A{:03}")
+        frame_count, tracks = parse_etri_skeleton(read_text(self.raw, item), item)
         if not tracks:
             raise BadSampleError(item, f"no body in any of its {frame_count} frames")
         people = select_bodies(tracks) if self.denoise else tracks
         joints, confidence = fill_actors(people, frame_count)
-        record = ClipRecord(
+        clip = make_clip(
+            self.card,
+            item,
+            joints,
+            confidence,
             clip_id=stem,
-            dataset=self.card.name,
-            label=action - 1,
-            frame_count=joints.shape[1],
-            person_count=joints.shape[0],
-            fps=self.card.fps,
-            layout=self.card.layout,
+            label=label,
             subject=without_zeros(name["subject"]),
             camera=without_zeros(name["camera"]),
             setup=without_zeros(name["group"]),
-            source=item,
         )
-        clip = Clip(record, joints, confidence)
-        check_clip(clip, self.card)
         return [clip]

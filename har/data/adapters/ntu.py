@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from har.data.adapters.base import check_clip
 from har.data.cards import Card
+from har.data.formats.clip_files import make_clip, match_name
 from har.data.formats.ntu_denoise import fill_actors, select_bodies
 from har.data.formats.ntu_skeleton import BodyTrack, load_skeleton_npy, parse_skeleton
 from har.data.formats.raw_files import list_files, without_zeros
 from har.errors import BadSampleError, CardError
-from har.samples import Clip, ClipRecord
+from har.samples import Clip
 
 FILE_NAME = re.compile(
     r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<replication>\d{3})A(?P<action>\d{3})"
@@ -63,26 +63,20 @@ class Adapter:
 
     def read(self, item: str) -> list[Clip]:
         """Return the one clip of a file."""
-        name = FILE_NAME.fullmatch(clip_name(item))
-        if name is None:
-            raise BadSampleError(item, "its name is not of the form SsssCcccPpppRrrrAaaa.skeleton")
+        name = match_name(FILE_NAME, clip_name(item), "SsssCcccPpppRrrrAaaa.skeleton", item)
         joints, confidence = self._actors(*_load_tracks(Path(self.raw or "", item), item))
-        record = ClipRecord(
+        clip = make_clip(
+            self.card,
+            item,
+            joints,
+            confidence,
             clip_id=name[0],
-            dataset=self.card.name,
             label=int(name["action"]) - 1,
-            frame_count=joints.shape[1],
-            person_count=joints.shape[0],
-            fps=self.card.fps,
-            layout=self.card.layout,
             subject=without_zeros(name["subject"]),
             camera=without_zeros(name["camera"]),
             setup=without_zeros(name["setup"]),
             replication=without_zeros(name["replication"]),
-            source=item,
         )
-        clip = Clip(record, joints, confidence)
-        check_clip(clip, self.card)
         return [clip]
 
     def _actors(self, frame_count: int, tracks: list[BodyTrack]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,52 +11,38 @@ from typing import Any
 
 import numpy as np
 
-from har.data.adapters.base import check_clip
-from har.data.cards import Card
+from har.data.formats.clip_files import ClipFiles, make_clip, match_name
 from har.data.formats.confidence import seen_joints
-from har.data.formats.raw_files import list_files, without_zeros
+from har.data.formats.raw_files import without_zeros
 from har.errors import BadSampleError
-from har.samples import Clip, ClipRecord
+from har.samples import Clip
 
 FILE_NAME = re.compile(r"a\d{2}_s(?P<subject>\d{2})_e(?P<episode>\d{2})_v(?P<view>\d{2})")
 
 
-class Adapter:
+class Adapter(ClipFiles):
     """Reads the JSON files of N-UCLA; a clip of a single frame is a clip."""
 
     VERSION = 1
-
-    def __init__(self, card: Card, raw: Path | None):
-        self.card = card
-        self.raw = raw
-
-    def items(self) -> list[str]:
-        """Return the JSON files, relative to the raw folder."""
-        return list_files(self.card, self.raw, "*.json")
+    PATTERN = "*.json"
 
     def read(self, item: str) -> list[Clip]:
         """Return the one clip of a file."""
         path = Path(self.raw or "", item)
-        name = FILE_NAME.fullmatch(path.stem)
-        if name is None:
-            raise BadSampleError(item, "its name is not of the form aAA_sSS_eEE_vVV.json")
+        name = match_name(FILE_NAME, path.stem, "aAA_sSS_eEE_vVV.json", item)
         content = _load(path, item)
         joints = _joints(content, item)[None]
-        record = ClipRecord(
+        clip = make_clip(
+            self.card,
+            item,
+            joints,
+            seen_joints(joints),
             clip_id=path.stem,
-            dataset=self.card.name,
             label=self._label(content, item),
-            frame_count=joints.shape[1],
-            person_count=1,
-            fps=self.card.fps,
-            layout=self.card.layout,
             subject=without_zeros(name["subject"]),
             camera=without_zeros(name["view"]),
             replication=without_zeros(name["episode"]),
-            source=item,
         )
-        clip = Clip(record, joints, seen_joints(joints))
-        check_clip(clip, self.card)
         return [clip]
 
     def _label(self, content: dict[str, Any], item: str) -> int:

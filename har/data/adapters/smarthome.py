@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from har.data.adapters.base import check_clip
 from har.data.cards import Card
+from har.data.formats.clip_files import make_clip, match_name
 from har.data.formats.raw_files import list_files, without_zeros
 from har.data.formats.smarthome_pose import (
     CLIP_NAME,
@@ -17,7 +17,7 @@ from har.data.formats.smarthome_pose import (
     read_kpts_npz,
 )
 from har.errors import BadSampleError, ConfigError, did_you_mean
-from har.samples import Clip, ClipRecord
+from har.samples import Clip
 
 SKELETON = "skeleton"
 ESTIMATORS = ("LCRNet2d", "OP2d", "Alphapose2d")
@@ -69,25 +69,19 @@ class Adapter:
     def read(self, item: str) -> list[Clip]:
         """Return the one clip of a file."""
         clip_id = PurePosixPath(item).stem.removesuffix(f"_{self.poses}")
-        name = CLIP_NAME.fullmatch(clip_id)
-        if name is None:
-            raise BadSampleError(item, "its name is not of the form Action_pXX_rYY_vZZ_cWW")
+        name = match_name(CLIP_NAME, clip_id, "Action_pXX_rYY_vZZ_cWW", item)
         joints, confidence = self._load(item)
-        record = ClipRecord(
+        clip = make_clip(
+            self.card,
+            item,
+            joints,
+            confidence,
             clip_id=clip_id,
-            dataset=self.card.name,
             label=self._label(name["action"], item),
-            frame_count=joints.shape[1],
-            person_count=joints.shape[0],
-            fps=self.card.fps,
-            layout=self.card.layout,
             subject=without_zeros(name["subject"]),
             camera=without_zeros(name["camera"]),
             replication=without_zeros(name["repeat"]),
-            source=item,
         )
-        clip = Clip(record, joints, confidence)
-        check_clip(clip, self.card)
         return [clip]
 
     def _load(self, item: str) -> tuple[np.ndarray, np.ndarray]:

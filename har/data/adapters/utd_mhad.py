@@ -13,12 +13,10 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from har.data.adapters.base import check_clip
-from har.data.cards import Card
+from har.data.formats.clip_files import ClipFiles, action_label, make_clip, match_name
 from har.data.formats.confidence import seen_joints
-from har.data.formats.raw_files import list_files
 from har.errors import BadSampleError
-from har.samples import Clip, ClipRecord
+from har.samples import Clip
 
 FILE_NAME = re.compile(r"a(?P<action>\d+)_s(?P<subject>\d+)_t(?P<trial>\d+)_skeleton")
 
@@ -38,49 +36,29 @@ UNREADABLE = (
 )
 
 
-class Adapter:
+class Adapter(ClipFiles):
     """Reads the skeleton files of UTD-MHAD."""
 
     VERSION = 1
-
-    def __init__(self, card: Card, raw: Path | None):
-        self.card = card
-        self.raw = raw
-
-    def items(self) -> list[str]:
-        """Return the skeleton files, relative to the raw folder."""
-        return list_files(self.card, self.raw, "*_skeleton.mat")
+    PATTERN = "*_skeleton.mat"
 
     def read(self, item: str) -> list[Clip]:
         """Return the one clip of a file."""
         path = Path(self.raw or "", item)
-        name = FILE_NAME.fullmatch(path.stem)
-        if name is None:
-            raise BadSampleError(item, "its name is not of the form aA_sS_tT_skeleton.mat")
+        name = match_name(FILE_NAME, path.stem, "aA_sS_tT_skeleton.mat", item)
         joints = _load_joints(path, item)[None]
-        record = ClipRecord(
+        clip = make_clip(
+            self.card,
+            item,
+            joints,
+            seen_joints(joints),
             clip_id=path.stem.removesuffix("_skeleton"),
-            dataset=self.card.name,
-            label=self._label(int(name["action"]), item),
-            frame_count=joints.shape[1],
-            person_count=1,
-            fps=self.card.fps,
-            layout=self.card.layout,
+            label=action_label(name["action"], self.card, item, "a{}"),
             subject=name["subject"],
             camera="1",
             replication=name["trial"],
-            source=item,
         )
-        clip = Clip(record, joints, seen_joints(joints))
-        check_clip(clip, self.card)
         return [clip]
-
-    def _label(self, action: int, item: str) -> int:
-        if not 1 <= action <= len(self.card.labels):
-            raise BadSampleError(
-                item, f"action a{action} is not one of a1 to a{len(self.card.labels)}"
-            )
-        return action - 1
 
 
 def _load_joints(path: Path, item: str) -> np.ndarray:

@@ -73,5 +73,8 @@ def parse_pku_labels(
             parsed.skipped.append(SkippedEntry(source, line, str(error)))
         else:
             times = start / card.fps, end / card.fps
-            parsed.segments.append(Segment(recording, card.name, label, *times, camera=camera))
+            place = f"{source}:{line}"
+            parsed.segments.append(
+                Segment(recording, card.name, label, *times, camera=camera, source=place)
+            )
     return parsed

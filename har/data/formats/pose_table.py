@@ -3,6 +3,8 @@
 import csv
 import zipfile
 import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,26 @@ from har.errors import BadSampleError, did_you_mean
 from har.skeleton.layout import Layout
 
 AXES = ("x", "y", "z")
+_DAMAGE = (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 LONGEST_CLIP = 1_000_000
 
 
-def read_pose_csv(
-    path: Path, layout: Layout, dims: int, source: str
-) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True, slots=True)
+class Poses:
+    """The content of a pose file.
+
+    Attributes:
+        joints: (M, T, V, C) float32, zeros where a joint is not seen.
+        confidence: (M, T, V) float32.
+        people: the number that the file gives to each of the M people.
+    """
+
+    joints: np.ndarray
+    confidence: np.ndarray
+    people: tuple[int, ...]
+
+
+def read_pose_csv(path: Path, layout: Layout, dims: int, source: str) -> Poses:
     """Return the poses of a CSV table with one row for each person in each frame.
 
     The columns are ``frame``, ``person`` (may be left out for one person), and for each joint of
@@ -30,9 +46,6 @@ def read_pose_csv(
         layout: names the joints.
         dims: C, 2 or 3.
         source: name of the file for messages.
-
-    Returns:
-        joints (M, T, V, C) and confidence (M, T, V), float32.
 
     Raises:
         BadSampleError: columns or values are wrong; names them.
@@ -48,26 +61,23 @@ def read_pose_csv(
     poses = table[:, [header.index(name) for name in columns]]
     rows = poses.reshape(len(table), layout.num_joints, -1).astype(np.float32)
     placed = _place(rows, frames, people, source)
+    numbers = tuple(np.unique(people).tolist())
     if with_confidence:
         joints, confidence = placed[..., :dims], placed[..., dims]
-        return hide_unseen(joints, confidence), confidence
-    return placed, seen_joints(placed)
+        return Poses(hide_unseen(joints, confidence), confidence, numbers)
+    return Poses(placed, seen_joints(placed), numbers)
 
 
-def read_pose_npz(path: Path, source: str) -> tuple[np.ndarray, np.ndarray]:
+def read_pose_npz(path: Path, source: str) -> Poses:
     """Return the poses of an NPZ file: ``joints`` (M, T, V, C) or (T, V, C), and ``confidence``.
 
     Without ``confidence`` (the shape of ``joints`` less the last axis), joints at zero count as
-    unseen and all others as seen.
+    unseen and all others as seen. People are numbered from 0.
 
     Raises:
         BadSampleError: the file is damaged, or has no such arrays of numbers.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("joints", "confidence") if name in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadSampleError(source, f"not a readable NPZ file: {error}") from error
+    arrays = _read_npz(path, ("joints", "confidence"), source)
     if "joints" not in arrays:
         raise BadSampleError(source, "has no array 'joints' of shape (people, frames, V, C)")
     for name, array in arrays.items():
@@ -85,7 +95,31 @@ def read_pose_npz(path: Path, source: str) -> tuple[np.ndarray, np.ndarray]:
         )
     if joints.ndim == 3:
         joints, confidence = joints[None], confidence[None]
-    return hide_unseen(joints, confidence), confidence
+    return Poses(hide_unseen(joints, confidence), confidence, tuple(range(len(joints))))
+
+
+def _read_npz(path: Path, names: Iterable[str], source: str) -> dict[str, np.ndarray]:
+    """Return those of the named arrays that the file has; NumPy's own advice is not passed on."""
+    if not zipfile.is_zipfile(path):
+        raise BadSampleError(
+            source,
+            f"not a readable NPZ file: its {path.stat().st_size} bytes are cut short or of another "
+            f"kind; write it with numpy.savez(file, joints=...)",
+        )
+    arrays: dict[str, np.ndarray] = {}
+    name = ""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in names:
+                if name in file.files:
+                    arrays[name] = file[name]
+    except _DAMAGE as error:
+        raise BadSampleError(
+            source,
+            f"not a readable NPZ file: its array '{name}' is damaged or holds Python objects; "
+            f"write it with numpy.savez from a plain array of numbers",
+        ) from error
+    return arrays
 
 
 def _read_csv(path: Path, source: str) -> tuple[list[str], np.ndarray]:

@@ -24,8 +24,16 @@ class SkippedEntry:
     reason: str
 
     def __str__(self) -> str:
-        place = self.source if self.line is None else f"{self.source}:{self.line}"
-        return f"{place}: {self.reason}"
+        return f"{self.place}: {self.reason}"
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+    def error(self) -> BadSampleError:
+        """Return the entry as a line of ``skipped.csv`` in the making."""
+        return BadSampleError(self.place, self.reason)
 
 
 @dataclass(slots=True)
