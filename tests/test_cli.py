@@ -11,7 +11,7 @@ import har
 from har.cli import main
 from har.cli.evaluate import parse_arguments
 from har.cli.listing import find_stores
-from har.data.cards import list_cards
+from har.data.cards import list_cards, load_card
 from har.data.store_meta import StoreDescription
 from har.data.store_writer import write_store
 from har.errors import ConfigError, HarError
@@ -137,10 +137,42 @@ def test_datasets_are_listed_from_the_cards(monkeypatch, tmp_path, capsys):
     assert all(dataset["prepared"] == [] for dataset in listed)
     by_name = {dataset["name"]: dataset for dataset in listed}
     assert "cross_view" in by_name["nwucla"]["protocols"]
+    nwucla = by_name["nwucla"]
+    assert (nwucla["modality"], nwucla["layout"], nwucla["origin"]) == (
+        "pose3d",
+        "kinect20",
+        "recorded",
+    )
+    assert nwucla["mapped"] == {"labels": 10, "decided": 10, "linked": 10}
+    assert nwucla["missing"]["command"].endswith("dataset=nwucla raw=<folder or archive>")
+    assert "all_sqe" in nwucla["missing"]["obtain"]
+    assert by_name["synthetic_home"]["missing"]["command"].endswith(" dataset=synthetic_home")
+    assert by_name["ucf101"]["missing"]["command"] is None
+    charades = by_name["charades"]
+    assert (charades["licence"], charades["size"]["hours"]) == (
+        "Charades License for Non-Commercial Use",
+        82,
+    )
+    assert charades["terms"].startswith("research only, no redistribution")
+
+
+def test_the_table_of_datasets_is_readable(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HAR_STORE_DIR", str(tmp_path))
+    labels = load_card("nwucla").labels
+    description = StoreDescription("nwucla", "kinect20", "m", labels, 20, 3)
+    record = ClipRecord("a", "nwucla", 0, 4, 1, 30.0, "kinect20")
+    clip = Clip(record, np.ones((1, 4, 20, 3), np.float32), np.ones((1, 4, 20), np.float32))
+    for folder in ("nwucla", "nwucla-again"):
+        write_store(tmp_path / folder, description, [clip])
     assert main(["datasets"]) == 0
     table = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in table.split("\n\n")[0].splitlines()}
+    assert set(rows) == {"dataset", *list_cards()}
+    assert max(map(len, rows.values())) <= 120
+    assert "2 stores, 0 MiB" in rows["nwucla"]
+    assert all(word in rows["ntu60"] for word in ("3D ntu25", "56578", "40", "60/60", " no "))
     assert str(tmp_path) in table
-    assert all(name in table for name in list_cards())
+    assert "har prepare dataset=<name> raw=<folder or archive>: " in " ".join(table.split())
 
 
 def test_stores_are_listed_with_their_size(tmp_path):

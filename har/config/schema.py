@@ -264,7 +264,10 @@ PROVIDED: Provided = {
 """What the program itself hands to a node when it builds it, by the node's path."""
 
 
-OFFERED: Provided = {"loss": frozenset({"admissible", "competing"})}
+OFFERED: Provided = {
+    "loss": frozenset({"admissible", "competing"}),
+    "model.head": frozenset({"layout"}),
+}
 """What the program hands to those nodes that take it."""
 
 

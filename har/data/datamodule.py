@@ -67,7 +67,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.balance = balance
         self.workers = workers
         self.seed = seed
-        self.tested: Literal["test", "val"] = "test"
+        self.tested: Literal["train", "val", "test"] = "test"
         self._train_clips = ClipBatches(store, train_sampler, self.people, training=True)
         self._test_clips = ClipBatches(store, test_sampler, self.people, training=False)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 import har
+from har.data.cards import list_cards
 from har.errors import StoreError
 from har.paths import store_root
 
@@ -223,4 +224,5 @@ def _unreadable(path: Path) -> StoreError:
 
 
 def _command(folder: Path) -> str:
-    return prepare_command(folder.name, "<folder or archive as distributed>", folder)
+    dataset = folder.name if folder.name in list_cards() else "<name>"
+    return prepare_command(dataset, "<folder or archive as distributed>", folder)

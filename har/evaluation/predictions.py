@@ -75,6 +75,17 @@ class Predictions:
             raise HarError(f"top_k needs k of at least 1, got {k}.")
         return np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
 
+    def subset(self, selected: np.ndarray) -> Self:
+        """Return the predictions of some clips, chosen by a mask (N,) or by rows."""
+        return type(self)(
+            self.probabilities[selected],
+            self.labels[selected],
+            self.clip_ids[selected],
+            self.subjects[selected],
+            self.cameras[selected],
+            self.class_names,
+        )
+
     def write(self, path: Path) -> None:
         """Write a Parquet file, one row a clip, the class names in its metadata.
 

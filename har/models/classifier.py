@@ -1,10 +1,11 @@
 """The path every skeleton model shares: streams, backbone, temporal pooling, people, head."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from har.errors import ConfigError
 from har.models.layers import mean_over_people
 
 
@@ -35,6 +36,11 @@ class SkeletonClassifier(nn.Module):
         self.temporal = temporal
         self.head = head
         self.skip_absent_people = skip_absent_people
+        if skip_absent_people and getattr(backbone, "person_slots", 1) > 1:
+            raise ConfigError(
+                "a backbone with person_slots over 1 has to see every person of a clip: set "
+                "model.skip_absent_people=false"
+            )
 
     def forward(self, streams: Mapping[str, Tensor], person_mask: Tensor) -> Tensor:
         """Map streams of (N, M, T, V, C) and a person mask (N, M) to logits (N, classes)."""
@@ -49,3 +55,28 @@ class SkeletonClassifier(nn.Module):
         if people.shape[0] == 0:
             return joined.new_zeros(joined.shape[0], self.temporal.out_channels)
         return mean_over_people(self.temporal(self.backbone(people)), person_mask)
+
+    def auxiliary_loss(self, logits: Tensor, labels: Tensor, person_mask: Tensor) -> Tensor | None:
+        """Return the head's own loss on the last forward pass in training; None where it has none.
+
+        Args:
+            logits: of that pass, (N, classes).
+            labels: classes (N,), or their probabilities (N, classes) where clips are mixed.
+            person_mask: of that pass, (N, M) bool.
+        """
+        side_features = self._side_features(person_mask)
+        own: Callable[..., Tensor] | None = getattr(self.head, "auxiliary_loss", None)
+        return None if own is None else own(logits, labels, side_features)
+
+    def _side_features(self, person_mask: Tensor) -> Tensor | None:
+        """Return what the backbone left for the head, mean over the people of each clip."""
+        take: Callable[[], Tensor | None] | None = getattr(
+            self.backbone, "take_side_features", None
+        )
+        features = take() if take is not None else None
+        if features is None:
+            return None
+        if not self.skip_absent_people:
+            person_mask = torch.ones_like(person_mask)
+        averaged = mean_over_people(features.flatten(1), person_mask)
+        return averaged.unflatten(1, features.shape[1:])

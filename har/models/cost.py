@@ -1,15 +1,27 @@
 """What a model costs: parameters and multiply-accumulates."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 
 def parameter_count(model: nn.Module) -> int:
     """Return how many trainable numbers the model holds."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@contextmanager
+def _countable() -> Iterator[None]:
+    """Compute attention and LSTM by the matrix products that the counter knows."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*TF32 acceleration on top of oneDNN.*")
+        with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+            yield
 
 
 def count_macs(classifier: nn.Module, streams: Mapping[str, Tensor], person_mask: Tensor) -> int:
@@ -27,7 +39,7 @@ def count_macs(classifier: nn.Module, streams: Mapping[str, Tensor], person_mask
     training = classifier.training
     classifier.eval()
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), _countable(), FlopCounterMode(display=False) as counter:
             classifier(streams, person_mask)
     finally:
         classifier.train(training)

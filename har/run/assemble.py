@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from har.config.build import build
 from har.config.targets import find_target
@@ -15,10 +16,11 @@ from har.data.combined import ClipSource
 from har.data.datamodule import ClipDataModule
 from har.data.splits import Split
 from har.errors import ConfigError
-from har.models.classifier import SkeletonClassifier
+from har.models.multi_stream import MultiStreamClassifier
 from har.paths import project_root
 from har.run.sources import Source, combine, describe_split, open_sources, open_store
 from har.skeleton.layout import Layout
+from har.skeleton.streams import stream_channels
 from har.taxonomy.crosswalk import Crosswalk, load_crosswalk
 from har.taxonomy.label_space import LabelSpace, separate_space, shared_space
 from har.training.module import RecognitionModule
@@ -27,6 +29,8 @@ from har.training.readout import LabelReadout
 __all__ = ["Experiment", "assemble", "build_classifier", "describe_split", "open_store"]
 
 Config = Mapping[str, Any]
+AUXILIARY = "auxiliary_loss"
+PARTS = ("fusion", "backbone", "temporal", "head")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def assemble(config: Config, record: dict[str, Any]) -> Experiment:
     module = _build_module(store, data, space, config, record)
     record["labels"] = list(store.labels)
     record["outputs"] = [output.name for output in space.outputs] if space else record["labels"]
+    record["layout"] = store.layout
     record["data_fingerprint"] = store.fingerprint
     return Experiment(sources, store, split, data, module, space)
 
@@ -145,6 +150,12 @@ def _build_module(
         streams=config["stream"]["names"],
         num_classes=len(space.outputs) if space else len(store.labels),
     )
+    head = config["model"]["head"]["_target_"]
+    if space is not None and hasattr(find_target(head).call, AUXILIARY):
+        raise ConfigError(
+            f"model.head._target_={head} has a loss on labels, which with labels.space shared or "
+            "separate are not the outputs: choose model/head=linear"
+        )
     optimizer = config["optimizer"]
     return RecognitionModule(
         classifier,
@@ -161,7 +172,7 @@ def _build_module(
     )
 
 
-def _build_loss(node: Config, data: ClipDataModule, space: LabelSpace | None) -> torch.nn.Module:
+def _build_loss(node: Config, data: ClipDataModule, space: LabelSpace | None) -> nn.Module:
     takes_sets = "admissible" in find_target(node["_target_"]).parameters
     counts = data.class_counts()
     if space is not None and not takes_sets:
@@ -186,13 +197,29 @@ def _build_readout(space: LabelSpace) -> LabelReadout:
 
 
 def build_classifier(
-    model: Config, layout: Layout, coordinates: int, streams: list[str], num_classes: int
-) -> SkeletonClassifier:
+    model: Config, layout: Layout, coordinates: int, streams: Sequence[str], num_classes: int
+) -> nn.Module:
     """Build a classifier; channels, joints and classes follow from the data, never from a file."""
-    fusion = build(model["fusion"], stream_channels=dict.fromkeys(streams, coordinates))
+    channels = {name: stream_channels(name, coordinates) for name in streams}
+    options = {key: value for key, value in model.items() if key not in PARTS}
+    if find_target(model["_target_"]).call is not MultiStreamClassifier:
+        return build(options, **_build_parts(model, layout, channels, num_classes))
+    by_stream = {
+        name: _build_parts(model, layout, {name: count}, num_classes)
+        for name, count in channels.items()
+    }
+    parts = {part: {name: own[part] for name, own in by_stream.items()} for part in PARTS}
+    return build(options, **parts)
+
+
+def _build_parts(
+    model: Config, layout: Layout, channels: Mapping[str, int], num_classes: int
+) -> dict[str, nn.Module]:
+    fusion = build(model["fusion"], stream_channels=channels)
     backbone = build(model["backbone"], layout=layout, in_channels=fusion.out_channels)
     temporal = build(model["temporal"], in_channels=backbone.out_channels)
-    head = build(model["head"], in_channels=temporal.out_channels, num_classes=num_classes)
-    parts = {"fusion": fusion, "backbone": backbone, "temporal": temporal, "head": head}
-    options = {key: value for key, value in model.items() if key not in parts}
-    return build(options, **parts)
+    given: dict[str, Any] = {"in_channels": temporal.out_channels, "num_classes": num_classes}
+    if "layout" in find_target(model["head"]["_target_"]).parameters:
+        given["layout"] = layout
+    head = build(model["head"], **given)
+    return dict(zip(PARTS, (fusion, backbone, temporal, head), strict=True))

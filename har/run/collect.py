@@ -12,7 +12,7 @@ from har.evaluation.totals import METRICS
 from har.record import read_json, write_json_atomic
 from har.run.folder import CONFIG, RESULTS
 
-KEPT_OF_RUNS = ("seed", "checkpoint", "intervals", "cost", "provenance")
+KEPT_OF_RUNS = ("seed", "checkpoint", "intervals", "without_copies", "cost", "provenance")
 MUST_AGREE = ("experiment", "dataset_name", "protocol", "fold", "data_fingerprint")
 
 

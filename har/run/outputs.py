@@ -8,6 +8,7 @@ import numpy as np
 
 from har.data.cards import Card
 from har.data.combined import ClipSource
+from har.data.copies import copies_of_training
 from har.data.store import ClipStore
 from har.errors import HarError
 from har.evaluation.model_card import write_model_card
@@ -15,9 +16,9 @@ from har.evaluation.plots import write_plots
 from har.evaluation.predictions import Predictions
 from har.evaluation.projection import SkeletonClip
 from har.evaluation.render import draw_animation, draw_strip, prediction_title
-from har.evaluation.report_table import report
+from har.evaluation.report_table import percent, report
 from har.evaluation.style import save_figure
-from har.evaluation.summary import evaluate
+from har.evaluation.summary import evaluate, overall_scores
 from har.evaluation.taxonomy_report import taxonomy_lines
 from har.evaluation.totals import METRICS
 from har.evaluation.training_curves import read_training_curves, training_figure
@@ -52,15 +53,43 @@ def summarise(
 def _summarise_one(test: TestSet, config: Mapping[str, Any]) -> dict[str, Any]:
     bootstrap = config["evaluation"]["bootstrap"]
     summary = evaluate(test.predictions, bootstrap=bootstrap, seed=config["seed"])
-    return {**summary, "taxonomy": taxonomy_scores(test), "uncovered": dict(test.uncovered)}
+    return {
+        **summary,
+        "without_copies": _without_copies(test),
+        "taxonomy": taxonomy_scores(test),
+        "uncovered": dict(test.uncovered),
+    }
+
+
+def _without_copies(test: TestSet) -> dict[str, Any] | None:
+    """Return the metrics without test clips that are also in training; None if there are none."""
+    store, split = test.source.store, test.source.split
+    copied = store.index.clip_id[copies_of_training(store, split)].astype(str)
+    kept = ~np.isin(test.predictions.clip_ids, copied)
+    if kept.all() or not kept.any():
+        return None
+    scores = overall_scores(test.predictions.subset(kept))
+    return {"copies": int((~kept).sum()), "clips": int(kept.sum()), **scores}
 
 
 def describe(results: Mapping[str, Any]) -> str:
     """Return results as text for a terminal."""
-    lines = [report(results)]
+    lines = [report(results), *_copies_lines(results)]
     if results.get("taxonomy"):
         lines += ["", *taxonomy_lines(results["taxonomy"])]
     return "\n".join(lines)
+
+
+def _copies_lines(results: Mapping[str, Any]) -> list[str]:
+    parts = results.get("datasets") or {"": results}
+    told = [(name, part["without_copies"]) for name, part in parts.items()]
+    return [
+        f"\n{name + ': ' if name else ''}{found['copies']} test clips are also in the training "
+        f"part, byte for byte; without them top-1 accuracy is {percent(found['top1'])}, mean class "
+        f"accuracy {percent(found['mean_class_accuracy'])}."
+        for name, found in told
+        if found
+    ]
 
 
 def write_outputs(

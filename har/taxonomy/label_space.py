@@ -136,7 +136,7 @@ def shared_space(crosswalk: Crosswalk, datasets: Mapping[str, Sequence[str]]) ->
     for name, own in datasets.items():
         _leave_to_the_narrower(elements, [(name, label) for label in own])
     atoms = _atoms(elements)
-    outputs = tuple(_outputs(crosswalk.taxonomy, atoms, special))
+    outputs = tuple(_outputs(crosswalk, atoms))
     admissible = np.array(
         [[not atom.isdisjoint(elements[key]) for atom in atoms] for key in labels]
     )
@@ -214,18 +214,13 @@ def _atoms(
     return [frozenset(part) for part in parts.values()]
 
 
-def _outputs(
-    taxonomy: Taxonomy,
-    atoms: Iterable[frozenset[str | Label]],
-    special: Mapping[Label, tuple[str, ...]],
-) -> Iterable[Output]:
+def _outputs(crosswalk: Crosswalk, atoms: Iterable[frozenset[str | Label]]) -> Iterable[Output]:
     taken: set[str] = set()
     for atom in atoms:
         cases = sorted(element for element in atom if isinstance(element, tuple))
-        parents = [parent for case in cases for parent in special[case]]
         plain = frozenset(element for element in atom if isinstance(element, str))
-        leaves = plain.union(*map(taxonomy.leaves, parents))
-        name = "/".join(cases[0]) if cases and not plain else _name(taxonomy, plain)
+        leaves = plain.union(*(crosswalk.admissible_leaves(*case) for case in cases))
+        name = _name(crosswalk.taxonomy, plain) if plain else "/".join(cases[0])
         while name in taken:
             name += "'"
         taken.add(name)

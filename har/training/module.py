@@ -83,7 +83,11 @@ class RecognitionModule(pl.LightningModule):
             rng = torch.Generator().manual_seed(batch.seed + 1)
             batch = self.mixing(batch, self.num_classes, rng)
         logits = self(batch).float()
-        loss = self.loss(logits, batch.labels if batch.targets is None else batch.targets)
+        labels = batch.labels if batch.targets is None else batch.targets
+        loss = self.loss(logits, labels)
+        auxiliary = self._auxiliary_loss(logits, labels, batch.person_mask)
+        if auxiliary is not None:
+            loss = loss + auxiliary
         scores = self._label_scores(logits.detach(), batch.labels)
         correct = (scores.argmax(1) == batch.labels).float().mean()
         self._log("train", len(batch), loss=loss.detach(), top1=correct)
@@ -155,6 +159,10 @@ class RecognitionModule(pl.LightningModule):
         probabilities = probabilities.view(clips, batch.views, probabilities.shape[1]).mean(1)
         rows = slice(None, None, batch.views)
         self._outputs.append((probabilities, batch.labels[rows], batch.clip_index[rows]))
+
+    def _auxiliary_loss(self, logits: Tensor, labels: Tensor, person_mask: Tensor) -> Tensor | None:
+        own = getattr(self.classifier, "auxiliary_loss", None)
+        return None if own is None else own(logits, labels, person_mask)
 
     def _label_scores(self, logits: Tensor, labels: Tensor) -> Tensor:
         return logits if self.readout is None else self.readout(logits.softmax(1), labels)

@@ -1,0 +1,1 @@
+"""Audits of a dataset's labels: suspects, balance, near-duplicates, agreement of annotators."""

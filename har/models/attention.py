@@ -1,0 +1,135 @@
+"""Parts of transformers, on tokens (..., L, C): L tokens that see each other, C features each."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from har.errors import ConfigError
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with scaled dot products.
+
+    Args:
+        channels: C, split evenly over the heads.
+        heads: number of heads.
+        dropout: rate on the attention weights.
+
+    Raises:
+        ConfigError: if the heads do not divide the channels.
+    """
+
+    def __init__(self, channels: int, heads: int, dropout: float = 0.0):
+        super().__init__()
+        if channels % heads:
+            raise ConfigError(f"{channels} channels cannot be split over {heads} attention heads.")
+        self.heads = heads
+        self.dropout = dropout
+        self.query_key_value = nn.Linear(channels, 3 * channels)
+        self.project = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., L, C) to the same shape; only the L tokens of one row see each other."""
+        rows = x.reshape(-1, *x.shape[-2:])
+        split = self.query_key_value(rows).unflatten(-1, (3, self.heads, -1))
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        rate = self.dropout if self.training else 0.0
+        out = F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
+        return self.project(out.transpose(1, 2).reshape(x.shape))
+
+
+class FeedForward(nn.Sequential):
+    """Two linear layers with a GELU between them, and dropout after the second.
+
+    Args:
+        channels: C before and after.
+        hidden: C between the layers.
+        dropout: rate.
+        hidden_dropout: rate after the GELU.
+    """
+
+    def __init__(
+        self, channels: int, hidden: int, dropout: float = 0.0, hidden_dropout: float = 0.0
+    ):
+        super().__init__(
+            nn.Linear(channels, hidden),
+            nn.GELU(),
+            nn.Dropout(hidden_dropout),
+            nn.Linear(hidden, channels),
+            nn.Dropout(dropout),
+        )
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and a feed-forward network, each with a residual.
+
+    Args:
+        channels: C of the tokens.
+        heads: attention heads.
+        hidden: width of the feed-forward network.
+        dropout: rate after the attention and after the network.
+        norm_first: normalise before each part (pre-norm), not after each residual (post-norm).
+        epsilon: of the layer norms.
+        drop_path: rate at which each of the two parts is left out in training, row by row.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        hidden: int,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+        epsilon: float = 1e-5,
+        drop_path: float = 0.0,
+    ):
+        super().__init__()
+        self.norm_first = norm_first
+        self.attention_norm = nn.LayerNorm(channels, epsilon)
+        self.attention = SelfAttention(channels, heads)
+        self.attention_dropout = nn.Dropout(dropout)
+        self.feed_forward_norm = nn.LayerNorm(channels, epsilon)
+        self.feed_forward = FeedForward(channels, hidden, dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map tokens (..., L, C) to tokens of the same shape."""
+        if self.norm_first:
+            x = x + self.drop_path(self.attention_dropout(self.attention(self.attention_norm(x))))
+            return x + self.drop_path(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x + self.drop_path(self.attention_dropout(self.attention(x))))
+        return self.feed_forward_norm(x + self.drop_path(self.feed_forward(x)))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, leaves a branch out for whole people at random.
+
+    Args:
+        rate: share of people whose branch is left out; the others are scaled up to make up for it.
+    """
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (P, ...) to the same shape."""
+        if not self.training or self.rate == 0:
+            return x
+        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        return x * (x.new_empty(shape).bernoulli_(1 - self.rate) / (1 - self.rate))
+
+
+def sinusoidal_positions(positions: Tensor, channels: int) -> Tensor:
+    """Return the encoding of "Attention Is All You Need": sine and cosine by turns.
+
+    Args:
+        positions: (L,) of any real numbers.
+        channels: C, even.
+
+    Returns:
+        (L, C) on the device and in the precision of ``positions``.
+    """
+    steps = torch.arange(0, channels, 2, device=positions.device, dtype=positions.dtype)
+    angles = positions[:, None] * torch.pow(10000.0, -steps / channels)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
