@@ -50,16 +50,23 @@ def _by_dataset(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the metrics over seeds of each dataset, where one model is tested on several."""
     if "datasets" not in results[0]:
         return {}
+    datasets = {
+        name: [result["datasets"][name] for result in results] for name in results[0]["datasets"]
+    }
     return {
-        "datasets": {
-            dataset: {
-                name: _over_seeds(
-                    name, [result["datasets"][dataset]["metrics"] for result in results]
-                )
-                for name in METRICS
-            }
-            for dataset in results[0]["datasets"]
-        }
+        "left_out": results[0]["left_out"],
+        "datasets": {name: _of_dataset(tests) for name, tests in datasets.items()},
+    }
+
+
+def _of_dataset(tests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return metrics over seeds, and what of the test part the model has outputs for."""
+    first = tests[0]
+    return {
+        **{name: _over_seeds(name, [test["metrics"] for test in tests]) for name in METRICS},
+        "clips": first["metrics"]["clips"],
+        "labels": [row["name"] for row in first["per_class"]],
+        "uncovered": first["uncovered"],
     }
 
 
