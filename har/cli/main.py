@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from har import __version__
-from har.cli import audit, evaluate, fuse, listing, models, passed_on, taxonomy
+from har.cli import audit, benchmark, evaluate, fuse, listing, models, passed_on, taxonomy
 from har.errors import ConfigError, HarError, did_you_mean
 
 USER_ERROR = 2
@@ -48,6 +48,8 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "fuse": (fuse.run, "join the predictions of runs: har fuse runs=[a,b] out=<folder>"),
     "prepare": (passed_on.prepare, "prepare a dataset: har prepare dataset=<name> raw=<path>"),
     "audit": (audit.run, "find wrong labels and duplicates: har audit experiment=<name> out=<dir>"),
+    "benchmark": (benchmark.run, "compare methods in one matrix: har benchmark benchmark=<suite>"),
+    "report": (benchmark.run_report, "show benchmarks: har report runs=<folder> out=<folder>"),
     "datasets": (listing.datasets, "list the datasets, and which are prepared"),
     "models": (models.run, "list the backbones, with their papers and sizes"),
     "taxonomy": (taxonomy.run, "the concepts of assisted living, and the labels mapped to them"),

@@ -24,6 +24,9 @@ SCHEMA_NAME = "root_schema"
 
 HYDRA_VERSION = "1.3"
 
+STANDALONE = ("benchmark", "sweep")
+"""Folders of configs/ whose files are read by themselves, and are no groups of an experiment."""
+
 
 def config_dir() -> Path:
     """Return the folder of the project's configurations."""

@@ -21,7 +21,7 @@ from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
 from har.config.check import join, no_such_key, raise_problems
-from har.config.compose import compose_in_tree, hydra_tree
+from har.config.compose import STANDALONE, compose_in_tree, hydra_tree
 from har.errors import ConfigError, did_you_mean
 
 
@@ -104,7 +104,7 @@ class ConfigTree:
     def _groups_below(self, parent: str) -> Iterator[str]:
         for name in sorted(self.loader.list_groups(parent)):
             group = f"{parent}/{name}" if parent else name
-            if group != "hydra":
+            if group != "hydra" and group not in STANDALONE:
                 yield group
                 yield from self._groups_below(group)
 

@@ -24,16 +24,33 @@ class SeedEveryStep(pl.Callback):
 
 
 class EpochTimer(pl.Callback):
-    """Logs the seconds and the clips a second of each training epoch."""
+    """Logs the seconds, the clips a second, and the share of waiting of each training epoch.
+
+    Waiting is the time between the end of a step and the start of the next: reading and
+    transforming clips that no worker has made ready.
+    """
 
     def __init__(self) -> None:
         self._start = 0.0
         self._clips = 0
+        self._waited = 0.0
+        self._last_step_end = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Start the clock."""
-        self._start = time.perf_counter()
+        self._start = self._last_step_end = time.perf_counter()
         self._clips = 0
+        self._waited = 0.0
+
+    def on_train_batch_start(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Count the time since the step before."""
+        self._waited += time.perf_counter() - self._last_step_end
 
     def on_train_batch_end(
         self,
@@ -45,6 +62,7 @@ class EpochTimer(pl.Callback):
     ) -> None:
         """Count clips."""
         self._clips += len(batch) * trainer.world_size
+        self._last_step_end = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the figures of the epoch."""
@@ -55,6 +73,7 @@ class EpochTimer(pl.Callback):
             {
                 "train/seconds": seconds,
                 "train/clips_per_second": self._clips / seconds,
+                "train/data_wait_share": self._waited / seconds,
                 "learning_rate": learning_rate,
             },
             sync_dist=True,

@@ -71,11 +71,14 @@ class RecognitionModule(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Map a batch of N*K rows to logits (N*K, classes)."""
-        streams = {
+        return self.classifier(self.streams_of(batch), batch.person_mask)
+
+    def streams_of(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the streams (N, M, T, V, C) by name that the classifier takes."""
+        return {
             name: compute_stream(name, batch.joints, self.layout, batch.confidence)
             for name in self.streams
         }
-        return self.classifier(streams, batch.person_mask)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Return the loss of a batch and log it with the accuracy."""
