@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from har import __version__
-from har.cli import audit, benchmark, evaluate, fuse, listing, models, passed_on, taxonomy
+from har.cli import audit, benchmark, evaluate, fuse, listing, models, passed_on, sweep, taxonomy
 from har.errors import ConfigError, HarError, did_you_mean
 
 USER_ERROR = 2
@@ -50,6 +50,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "audit": (audit.run, "find wrong labels and duplicates: har audit experiment=<name> out=<dir>"),
     "benchmark": (benchmark.run, "compare methods in one matrix: har benchmark benchmark=<suite>"),
     "report": (benchmark.run_report, "show benchmarks: har report runs=<folder> out=<folder>"),
+    "sweep": (sweep.run, "search for settings: har sweep configs/sweep/<name>.yaml --local"),
     "datasets": (listing.datasets, "list the datasets, and which are prepared"),
     "models": (models.run, "list the backbones, with their papers and sizes"),
     "taxonomy": (taxonomy.run, "the concepts of assisted living, and the labels mapped to them"),
