@@ -116,6 +116,19 @@ def _work(folder: Path, description: dict[str, Any]) -> dict[str, Any]:
     return {**measure_run(trained, description["measure"]), "provenance": provenance()}
 
 
+def remeasure_cell(folder: Path) -> None:
+    """Take size and timings of a finished cell again, such as on a machine that is quiet now."""
+    from har.benchmark.measure import measure_run
+
+    description = read_json(folder / CELL)
+    trained = _finished_run(folder)
+    if trained is None:
+        raise HarError(f"{folder} has no finished run to measure")
+    measured = measure_run(trained, description["measure"])
+    speed = description.get("speed", measured["speed"])
+    _write(folder, description, **{**measured, "speed": speed, "measured": provenance()})
+
+
 def _finished_run(folder: Path) -> Path | None:
     """Return the run folder of a cell whose training had ended before it was stopped."""
     found = sorted((folder / RUN_NAME).glob("*/results.json"))
@@ -137,4 +150,7 @@ def _write(folder: Path, description: Mapping[str, Any], **changes: Any) -> None
 
 
 if __name__ == "__main__":
+    if sys.argv[2:] == ["remeasure"]:
+        remeasure_cell(Path(sys.argv[1]))
+        sys.exit(0)
     sys.exit(0 if run_cell(Path(sys.argv[1])) else 1)

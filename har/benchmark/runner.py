@@ -11,7 +11,14 @@ from queue import Queue
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    track,
+)
 
 from har.benchmark.cell import CELL, FAILED, FINISHED, Cell, make_cell
 from har.benchmark.fingerprint import cell_key
@@ -120,6 +127,17 @@ def run_plan(
     elif cells:
         _run_hydra(cells, launcher, jobs)
     return tuple(cell for cell in cells if cell.status != FINISHED)
+
+
+def remeasure(plan: Plan) -> None:
+    """Take the timings of all finished cells again, one after the other."""
+    cells = [cell for cell in plan.cells if cell.status == FINISHED]
+    for cell in track(cells, "timings", console=Console(stderr=True)):
+        command = [sys.executable, "-m", "har.benchmark.cell", str(cell.folder), "remeasure"]
+        with (cell.folder / LOG).open("ab") as log:
+            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            raise HarError(f"{cell.job.name} could not be measured again: see {cell.folder / LOG}")
 
 
 def _run_local(cells: Sequence[Cell], jobs: int, gpus: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ Compare methods on the same tasks, measured the same way: har benchmark benchmar
   gpus=[0,1]           numbers of the GPUs that local jobs share (default: what torch sees)
   only=[a,b]           only cells whose name holds one of these words
   keep_older_code=true also take finished cells that earlier code made
+  remeasure=true       take the timings of the finished cells again, and run none
   dry_run=true         list the cells and stop
 
 A killed benchmark goes on with the same command; finished cells are not run again, unless their
@@ -39,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     if _asks_for_help(arguments, USAGE):
         return 0
     settings = read_key_values(arguments, _READERS, {"benchmark": "benchmark=<suite>"})
-    from har.benchmark.runner import plan_suite, run_plan
+    from har.benchmark.runner import plan_suite, remeasure, run_plan
     from har.benchmark.suite import load_suite
 
     suite = load_suite(settings["benchmark"])
@@ -47,6 +48,10 @@ def run(arguments: Sequence[str]) -> int:
     plan = plan_suite(suite, out, settings.get("keep_older_code", False), settings.get("only", ()))
     print(_describe(plan))
     if settings.get("dry_run"):
+        return 0
+    if settings.get("remeasure"):
+        remeasure(plan)
+        _report([out], out / "report")
         return 0
     gpus = settings.get("gpus", _visible_gpus())
     jobs = settings.get("jobs") or max(1, len(gpus))
@@ -128,5 +133,6 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "gpus": read_list,
     "only": read_list,
     "keep_older_code": _read_flag,
+    "remeasure": _read_flag,
     "dry_run": _read_flag,
 }
