@@ -40,6 +40,27 @@ class BadSampleError(HarError, ValueError):
         return type(self), (self.source, self.reason)
 
 
+class VideoError(HarError, ValueError):
+    """A video, or one frame of it, that cannot be read; names the file and the frame.
+
+    Attributes:
+        path: the file.
+        reason: what is wrong.
+        frame: number of the frame, counted from 0; None where the whole file is meant.
+    """
+
+    def __init__(self, path: str, reason: str, frame: int | None = None):
+        where = "" if frame is None else f"frame {frame}: "
+        super().__init__(f"{path}: {where}{reason}")
+        self.path = path
+        self.reason = reason
+        self.frame = frame
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, int | None]]:
+        """Keep the fields when a worker process sends the error back."""
+        return type(self), (self.path, self.reason, self.frame)
+
+
 class StoreError(HarError, ValueError):
     """A clip store that is missing, incomplete, damaged, or of another schema version."""
 

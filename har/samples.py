@@ -101,6 +101,8 @@ class Batch:
         clip_index: (N,) int64, row of the clip in the store.
         views: K, how many consecutive rows are views of the same clip (1 in training).
         targets: (N, classes) soft targets in [0, 1], set by mixing augmentations.
+        frames: (N, T, H, W, 3) uint8 red, green, blue, of clips of video; or (N, T, S, C) features
+            of them. A batch of videos alone has no people: M, V and C of its joints are 0.
         seed: of every random draw for this batch, so that a resumed run repeats it.
     """
 
@@ -112,6 +114,7 @@ class Batch:
     views: int = 1
     targets: Tensor | None = None
     seed: int = 0
+    frames: Tensor | None = None
 
     def __len__(self) -> int:
         return self.joints.shape[0]

@@ -11,6 +11,7 @@ import har
 from har.cli import main
 from har.cli.evaluate import parse_arguments
 from har.cli.listing import find_stores
+from har.cli.models import backbone_names, video_backbone_names
 from har.data.cards import list_cards, load_card
 from har.data.store_meta import StoreDescription
 from har.data.store_writer import write_store
@@ -196,7 +197,9 @@ def test_models_are_listed_with_paper_and_size(capsys):
     assert main(["models", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)
     files = (Path(har.__file__).parents[1] / "configs/model/backbone").glob("*.yaml")
-    assert [model["name"] for model in models] == sorted(path.stem for path in files)
+    listed = [*backbone_names(), *video_backbone_names()]
+    assert sorted(listed) == sorted(path.stem for path in files)
+    assert [model["name"] for model in models] == backbone_names()
     assert all(model["paper"] and model["parameters"] > 10_000 for model in models)
     assert main(["models"]) == 0
     assert " M " in capsys.readouterr().out

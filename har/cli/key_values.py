@@ -45,6 +45,17 @@ def read_path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def read_bool(text: str) -> bool:
+    """Return what ``true`` or ``false`` says, in any case.
+
+    Raises:
+        ConfigError: the text is neither.
+    """
+    if text.lower() not in ("true", "false"):
+        raise ConfigError(f"'{text}' is neither true nor false")
+    return text.lower() == "true"
+
+
 def read_list(text: str) -> list[str]:
     """Return the words of ``[a,b]`` or ``a,b``."""
     inner = text.strip().removeprefix("[").removesuffix("]")

@@ -6,7 +6,27 @@ import sys
 from collections.abc import Callable, Sequence
 
 from har import __version__
-from har.cli import audit, benchmark, evaluate, fuse, listing, models, passed_on, sweep, taxonomy
+from har.cli import (
+    audit,
+    benchmark,
+    edge,
+    evaluate,
+    export,
+    features,
+    fuse,
+    import_checkpoint,
+    listing,
+    live,
+    models,
+    passed_on,
+    poses,
+    predict,
+    probe,
+    quality,
+    robustness,
+    sweep,
+    taxonomy,
+)
 from har.errors import ConfigError, HarError, did_you_mean
 
 USER_ERROR = 2
@@ -45,12 +65,23 @@ def print_version(arguments: Sequence[str]) -> int:
 VERBS: dict[str, tuple[Verb, str]] = {
     "train": (passed_on.train, "train an experiment: har train experiment=<name> [key=value ...]"),
     "evaluate": (evaluate.run, "test a checkpoint: har evaluate ckpt=<file> [key=value ...]"),
+    "probe": (probe.run, "read out frozen features simply: har probe ckpt=<file> [knn|linear]"),
+    "features": (features.run, "what a frozen video backbone sees: har features out=<folder> ..."),
+    "robustness": (robustness.run, "test on corrupted clips: har robustness ckpt=[<file>,<file>]"),
+    "export": (export.run, "an ONNX bundle for devices: har export ckpt=<file> out=<folder>"),
     "fuse": (fuse.run, "join the predictions of runs: har fuse runs=[a,b] out=<folder>"),
     "prepare": (passed_on.prepare, "prepare a dataset: har prepare dataset=<name> raw=<path>"),
+    "poses": (poses.run, "find the poses in videos: har poses videos=<folder> out=<folder>"),
+    "predict": (predict.run, "watch a video: har predict video=<file> ckpt=<file>"),
+    "quality": (quality.run, "camera conditions: har quality report data=<store> out=<dir>"),
     "audit": (audit.run, "find wrong labels and duplicates: har audit experiment=<name> out=<dir>"),
+    "import": (import_checkpoint.run, "read published weights: har import source=<source> ..."),
     "benchmark": (benchmark.run, "compare methods in one matrix: har benchmark benchmark=<suite>"),
     "report": (benchmark.run_report, "show benchmarks: har report runs=<folder> out=<folder>"),
     "sweep": (sweep.run, "search for settings: har sweep configs/sweep/<name>.yaml --local"),
+    "edge": (edge.run, "run a bundle on a stream of poses: har edge run --bundle <dir>"),
+    "live": (live.run, "the same with a local web page: har live --bundle <dir>"),
+    "bench": (edge.run_bench, "measure a bundle on this machine: har bench <bundle>"),
     "datasets": (listing.datasets, "list the datasets, and which are prepared"),
     "models": (models.run, "list the backbones, with their papers and sizes"),
     "taxonomy": (taxonomy.run, "the concepts of assisted living, and the labels mapped to them"),

@@ -25,6 +25,7 @@ DESCRIPTION = (
     "List the backbones, one a file of configs/model/backbone, with paper, parameters and "
     f"multiply-accumulates (GMACs) of one clip of {PEOPLE} people and {CLASSES} classes."
 )
+VIDEO = "har.models.video."
 _LONGEST_PAPER = 72
 
 
@@ -60,6 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         print(markdown_table())
     else:
         print_table([_row(model) for model in list_backbones()])
+        print(f"\nOf video, which need the extra 'video': {', '.join(video_backbone_names())}")
     return 0
 
 
@@ -91,8 +93,20 @@ def list_backbones() -> tuple[dict[str, Any], ...]:
 
 
 def backbone_names() -> list[str]:
-    """Return the names of the files of ``configs/model/backbone``, sorted."""
-    return sorted(path.stem for path in _folder().glob("*.yaml"))
+    """Return the names of the skeleton backbones of ``configs/model/backbone``, sorted."""
+    return [name for name, target in _targets().items() if not target.startswith(VIDEO)]
+
+
+def video_backbone_names() -> list[str]:
+    """Return the names of the backbones that see pixels, sorted."""
+    return [name for name, target in _targets().items() if target.startswith(VIDEO)]
+
+
+def _targets() -> dict[str, str]:
+    import yaml
+
+    files = sorted(_folder().glob("*.yaml"), key=lambda path: path.stem)
+    return {path.stem: yaml.safe_load(path.read_text("utf-8"))["_target_"] for path in files}
 
 
 def inputs(name: str) -> dict[str, list[str]]:
@@ -148,7 +162,7 @@ def _describe(name: str) -> dict[str, Any]:
     from har.models.cost import parameter_count
 
     on = setting(name)
-    classifier = _classifier(name, on)
+    parts = _parts(name, on)
     target = backbone_node(name, on.frames)["_target_"]
     module = inspect.getmodule(find_target(target).call)
     return {
@@ -156,8 +170,8 @@ def _describe(name: str) -> dict[str, Any]:
         "target": target,
         **read_paper(inspect.getdoc(module) or ""),
         "licence": LICENCE,
-        "parameters": parameter_count(classifier),
-        "gmacs": round(_macs(classifier, on) / 1e9, 3),
+        "parameters": sum(parameter_count(part) for part in parts),
+        "gmacs": round(_macs(*parts, on) / 1e9, 3),
         "measured_on": {**asdict(on), "people": PEOPLE, "classes": CLASSES},
     }
 
@@ -178,50 +192,52 @@ def read_paper(docstring: str) -> dict[str, Any]:
     }
 
 
-def _classifier(name: str, on: Setting) -> nn.Module:
-    from har.models.classifier import SkeletonClassifier
-    from har.models.fusion.early import EarlyFusion
+def _parts(name: str, on: Setting) -> tuple[nn.Module, Any, nn.Module]:
+    """Return backbone, temporal pooling and head, without their numbers."""
+    from har.models.cost import without_numbers
     from har.models.heads import LinearHead
     from har.models.temporal.average import GlobalAverage
 
-    backbone: Any = build_backbone(name, on.layout, on.channels, on.frames)
-    pooling = GlobalAverage(backbone.out_channels)
-    head = LinearHead(pooling.out_channels, CLASSES)
-    return SkeletonClassifier(EarlyFusion({"joint": on.channels}), backbone, pooling, head)
+    backbone: Any = _build_without_numbers(name, on.layout, on.channels, on.frames)
+    with without_numbers():
+        pooling = GlobalAverage(backbone.out_channels)
+        return backbone, pooling, LinearHead(pooling.out_channels, CLASSES)
 
 
-def _macs(classifier: nn.Module, on: Setting) -> int:
+def _macs(backbone: nn.Module, pooling: Any, head: nn.Module, on: Setting) -> int:
+    """Return the multiply-accumulates of one clip: people up to the pooling, then the head."""
     import torch
+    from torch import nn
 
-    from har.models.cost import count_macs
+    from har.models.cost import forward_macs
     from har.skeleton.layout import load_layout
 
-    joints = torch.ones(1, PEOPLE, on.frames, load_layout(on.layout).num_joints, on.channels)
-    return count_macs(classifier, {"joint": joints}, torch.ones(1, PEOPLE, dtype=torch.bool))
+    joints = load_layout(on.layout).num_joints
+    people = torch.empty(PEOPLE, on.frames, joints, on.channels, device="meta")
+    clip = torch.empty(1, pooling.out_channels, device="meta")
+    return forward_macs(nn.Sequential(backbone, pooling), people) + forward_macs(head, clip)
 
 
 def _builds(name: str, layout: str, channels: int) -> bool:
-    """Return whether a backbone can be built; without its numbers first, which is much faster.
-
-    A constructor that looks at its numbers cannot be built so, and is tried again with them.
-    """
-    import torch
-
-    frames = setting(name).frames
     try:
-        with torch.device("meta"):
-            build_backbone(name, layout, channels, frames)
-    except (HarError, RuntimeError):
-        return _builds_with_numbers(name, layout, channels, frames)
-    return True
-
-
-def _builds_with_numbers(name: str, layout: str, channels: int, frames: int) -> bool:
-    try:
-        build_backbone(name, layout, channels, frames)
+        _build_without_numbers(name, layout, channels, setting(name).frames)
     except HarError:
         return False
     return True
+
+
+def _build_without_numbers(name: str, layout: str, channels: int, frames: int) -> nn.Module:
+    """Build a backbone on the meta device, which is much faster.
+
+    A constructor that looks at its numbers cannot be built so, and is built with them first.
+    """
+    from har.models.cost import without_numbers
+
+    try:
+        with without_numbers():
+            return build_backbone(name, layout, channels, frames)
+    except (HarError, RuntimeError):
+        return build_backbone(name, layout, channels, frames).to("meta")
 
 
 def _row(model: Mapping[str, Any], longest_paper: int | None = _LONGEST_PAPER) -> dict[str, str]:

@@ -9,7 +9,15 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin, get_type_hints
 
-from har.config.schema import OFFERED, PROVIDED, REQUIRED, Node, Provided, RootConfig, has_default
+from har.config.schema import (
+    OFFERED,
+    REQUIRED,
+    Node,
+    Provided,
+    RootConfig,
+    has_default,
+    provided_for,
+)
 from har.config.targets import Target, find_target
 from har.config.values import describe, is_node, mismatch
 from har.errors import ConfigError, did_you_mean
@@ -19,7 +27,7 @@ HYDRA_KEYS = frozenset({"_target_", "_partial_", "_recursive_", "_convert_"})
 
 def check_config(
     config: Mapping[str, Any],
-    provided: Provided = PROVIDED,
+    provided: Provided | None = None,
     schema: type | None = RootConfig,
 ) -> None:
     """Check a plain, resolved configuration.
@@ -28,6 +36,7 @@ def check_config(
         config: plain containers, as ``har.config.compose.to_plain`` gives them.
         provided: names of the parameters that the program hands over when it builds a node, by the
             node's dotted path; ``*`` is any one step of the path, as in ``transform.augment.*``.
+            By default those of an experiment of this configuration.
         schema: dataclass of the closed keys; None checks the targets alone.
 
     Raises:
@@ -35,7 +44,8 @@ def check_config(
     """
     extra_targets = config.get("extra_targets") or []
     problems = list(_section_problems(config, schema, "")) if schema else []
-    problems += _targets_below(config, "", provided, extra_targets)
+    known = provided_for(config) if provided is None else provided
+    problems += _targets_below(config, "", known, extra_targets)
     raise_problems(problems)
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from har.config.check import check_config, raise_problems
-from har.config.schema import PROVIDED, Provided, complete, defaults
+from har.config.schema import Provided, complete, defaults
 from har.errors import ConfigError, did_you_mean
 from har.paths import project_root
 
@@ -47,7 +47,7 @@ def compose(
     *,
     folder: Path | None = None,
     config_name: str = "train",
-    provided: Provided = PROVIDED,
+    provided: Provided | None = None,
 ) -> DictConfig:
     """Compose and check a configuration, as ``train.py`` would with these overrides.
 
@@ -97,7 +97,9 @@ def compose_in_tree(overrides: Sequence[str], config_name: str) -> DictConfig:
         raise ConfigError(f"cannot compose the configuration: {_told(error)}") from error
 
 
-def validate(config: DictConfig | Mapping[str, Any], provided: Provided = PROVIDED) -> DictConfig:
+def validate(
+    config: DictConfig | Mapping[str, Any], provided: Provided | None = None
+) -> DictConfig:
     """Return the configuration resolved, completed with the schema's defaults, and checked.
 
     Raises:
@@ -146,7 +148,7 @@ def from_plain(
     stored: Mapping[str, Any],
     *,
     trusted_targets: Sequence[str] = (),
-    provided: Provided = PROVIDED,
+    provided: Provided | None = None,
 ) -> DictConfig:
     """Return the configuration stored in a checkpoint, checked anew.
 

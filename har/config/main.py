@@ -26,12 +26,16 @@ def run_main(main: Callable[[], object], argv: Sequence[str] | None = None) -> N
 
 
 def train_from_config(config: DictConfig) -> float:
-    """Check a composed configuration, run the experiment, and return its selection score."""
+    """Check a composed configuration, run the experiment, and return its selection score.
+
+    With ``pretraining`` the backbone is trained on that task, without labels.
+    """
     try:
         plain = to_plain(validate(config))
-        from har.run import train
+        from har.run import pretrain, train
 
-        return train(plain).score
+        run = pretrain if plain["pretraining"] else train
+        return run(plain).score
     except HarError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -60,6 +60,28 @@ class SourceConfig:
 
 
 @dataclass
+class VideoConfig:
+    """What a model sees of videos; see ``har.data.video_datamodule.VideoDataModule``.
+
+    Attributes:
+        size: height and width of the frames, in pixels.
+        train_crop, test_crop: part of the picture, see ``har.data.video_crops``.
+        clip_augment: changes of the frames of a training clip that are made on the CPU.
+        selection: keeps the best of the frames that the sampling proposes, see
+            ``har.data.video_selection``; sampling.frames is how many are proposed.
+        features: folder of features that ``har features`` made; they take the place of frames and
+            backbone.
+    """
+
+    size: int
+    train_crop: Node
+    test_crop: Node
+    clip_augment: list[Node] = field(default_factory=list)
+    selection: Node | None = None
+    features: str | None = None
+
+
+@dataclass
 class DataConfig:
     """The clips, and how they come in batches; see ``har.data.datamodule.ClipDataModule``.
 
@@ -72,6 +94,7 @@ class DataConfig:
         sources: several datasets by name, in place of card and store; each has its own protocol.
         layout: joint layout that all of them are converted to; null takes the first one's.
         balance: what an epoch shows equally often.
+        video: for a dataset of videos.
     """
 
     name: str = "run"
@@ -87,6 +110,7 @@ class DataConfig:
     balance: Literal["none", "dataset", "class", "dataset_and_class"] = "none"
     people: int | None = None
     workers: int = 0
+    video: VideoConfig | None = None
 
 
 @dataclass
@@ -144,12 +168,14 @@ class TrainerConfig:
     Attributes:
         gradient_clip: largest norm of the gradient.
         accumulate: batches added up for one optimiser step.
+        compile: train the backbones as compiled by ``torch.compile``, see ``CompileBackbones``.
         sync_batch_norm: with several processes, take the statistics of the whole batch.
         limit_train_batches: a number of batches, or a share of them where it has a decimal point.
     """
 
     max_epochs: int = 100
     precision: Precision = "32-true"
+    compile: bool = False
     gradient_clip: float | None = None
     accelerator: str = "auto"
     devices: int | str | list[int] = 1
@@ -220,8 +246,10 @@ class RootConfig:
 
     Attributes:
         resume: go on with the newest unfinished run of this name, or with the named run folder.
+        weights: checkpoint whose weights the training starts from, see ``har.run.starting``.
         mixing: mixes the clips of a training batch.
         ema: keeps an average of the weights.
+        pretraining: task without labels that the backbone is trained on, in place of a classifier.
         extra_targets: prefixes of classes outside har that this configuration may build.
     """
 
@@ -237,11 +265,13 @@ class RootConfig:
     paths: PathsConfig
     seed: int = 1
     resume: bool | str = False
+    weights: str | None = None
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     transform: TransformConfig = field(default_factory=TransformConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     mixing: Node | None = None
     ema: Node | None = None
+    pretraining: Node | None = None
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
@@ -258,10 +288,25 @@ PROVIDED: Provided = {
     "model.temporal": frozenset({"in_channels"}),
     "model.head": frozenset({"in_channels", "num_classes"}),
     "loss": frozenset({"class_counts"}),
+    "pretraining": frozenset({"encoder", "in_channels"}),
     "optimizer.factory": frozenset({"params"}),
     "logger.extra": frozenset({"save_dir"}),
 }
 """What the program itself hands to a node when it builds it, by the node's path."""
+
+PROVIDED_FOR_VIDEO: Provided = {
+    **PROVIDED,
+    "model": frozenset({"backbone", "temporal", "head"}),
+    "model.backbone": frozenset(),
+}
+"""The same where the clips are videos, which have neither joints nor streams of them."""
+
+
+def provided_for(config: Mapping[str, Any]) -> Provided:
+    """Return what the program hands over in an experiment of this configuration."""
+    data = config.get("data")
+    is_video = isinstance(data, Mapping) and data.get("video") is not None
+    return PROVIDED_FOR_VIDEO if is_video else PROVIDED
 
 
 OFFERED: Provided = {

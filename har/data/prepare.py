@@ -30,6 +30,7 @@ from har.data.prepare_folders import (
 )
 from har.data.prepare_parts import (
     Part,
+    PartRunner,
     PartWriter,
     cut_parts,
     read_part,
@@ -88,6 +89,7 @@ def prepare_dataset(
     force: bool = False,
     progress: bool = True,
     part_items: int | None = None,
+    run_parts: PartRunner = write_parts,
 ) -> PrepareReport:
     """Prepare the clip store of a dataset.
 
@@ -106,6 +108,7 @@ def prepare_dataset(
         progress: show progress on standard error.
         part_items: items read between two points at which the work can go on; default chosen by
             the number of items, at most 64.
+        run_parts: what has the parts written, by default processes of this machine.
 
     Raises:
         StoreError: nothing can be read, two clips have one name, a folder is not usable, the disk
@@ -121,7 +124,7 @@ def prepare_dataset(
     with only_process(plan.partial):
         _start(plan, force)
         try:
-            meta = _run(plan, workers, progress, part_items)
+            meta = _run(plan, workers, progress, part_items, run_parts)
         except BaseException:
             remove_if_useless(plan.partial)
             raise
@@ -144,7 +147,9 @@ def _start(plan: Plan, force: bool) -> None:
         plan.write_partial()
 
 
-def _run(plan: Plan, workers: int, progress: bool, part_items: int | None) -> StoreMeta:
+def _run(
+    plan: Plan, workers: int, progress: bool, part_items: int | None, run_parts: PartRunner
+) -> StoreMeta:
     space = DiskSpace(plan.partial, plan.raw_bytes)
     kept = plan.partial / RAW_FOLDER
     if progress and plan.raw is not None and is_archive(plan.raw) and not kept.exists():
@@ -160,7 +165,7 @@ def _run(plan: Plan, workers: int, progress: bool, part_items: int | None) -> St
         folder = plan.partial / PARTS_FOLDER
         folder.mkdir(exist_ok=True)
         writer = PartWriter(adapter, plan.card, plan.description, folder)
-        _write_missing(writer, parts, workers, space, progress)
+        _write_missing(writer, parts, workers, space, progress, run_parts)
         space.check()
         meta = _merge(writer, parts, plan)
         plan.write_finished(plan.partial / "store")
@@ -173,7 +178,12 @@ def _usual_part_items(item_count: int) -> int:
 
 
 def _write_missing(
-    writer: PartWriter, parts: Sequence[Part], workers: int, space: DiskSpace, progress: bool
+    writer: PartWriter,
+    parts: Sequence[Part],
+    workers: int,
+    space: DiskSpace,
+    progress: bool,
+    run_parts: PartRunner,
 ) -> None:
     """Write the parts that are not there yet, and show how it goes."""
     missing = unfinished_parts(writer.folder, parts)
@@ -182,11 +192,15 @@ def _write_missing(
     space.part_bytes = _folder_bytes(writer.folder)
     space.share = done / total
     name = writer.card.name
+    started, frames = time.monotonic(), 0
     with tqdm(total=total, initial=done, desc=name, unit="item", disable=not progress) as bar:
-        for part, content in write_parts(writer, missing, min(workers, max(len(missing), 1))):
+        for part, content in run_parts(writer, missing, min(workers, max(len(missing), 1))):
             done += len(part.items)
             space.part_bytes += content.size
             space.share = done / total
+            frames += sum(record.frame_count for record in content.records)
+            rate = frames / max(time.monotonic() - started, 1e-9)
+            bar.set_postfix_str(f"{rate:.0f} frames/s", refresh=False)
             bar.update(len(part.items))
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from har.data.cards import load_card
+from har.data.cards import VIDEO, load_card
 from har.data.prepare import prepare_dataset
 from har.data.store_meta import JOINTS_DTYPES
+from har.data.video_prepare import prepare_videos
 from har.errors import ConfigError, HarError, did_you_mean
 from har.paths import store_root
 
@@ -65,10 +66,14 @@ def main_prepare(arguments: Sequence[str]) -> int:
 def prepare_from(arguments: PrepareArguments) -> None:
     """Prepare what the arguments say and print the report."""
     card = load_card(arguments.dataset)
+    out = arguments.out or store_root() / card.name
+    if card.modality == VIDEO:
+        print(prepare_videos(card, arguments.raw, out, arguments.options, arguments.force))
+        return
     report = prepare_dataset(
         card,
         arguments.raw,
-        arguments.out or store_root() / card.name,
+        out,
         workers=arguments.workers,
         options=arguments.options,
         joints_dtype=arguments.joints_dtype,

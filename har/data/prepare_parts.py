@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -135,6 +135,10 @@ class PartWriter:
             problems.append(BadSampleError(item, "it holds no clip"))
         problems.extend(part for part in found if isinstance(part, BadSampleError))
         return [part for part in found if isinstance(part, Clip)]
+
+
+PartRunner = Callable[[PartWriter, Sequence[Part], int], Iterator[tuple[Part, PartContent]]]
+"""Has parts written by a number of workers, and yields each as it is finished."""
 
 
 def read_part(folder: Path, part: Part) -> PartContent | None:

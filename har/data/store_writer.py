@@ -183,13 +183,13 @@ class StoreWriter:
         files = self._arrays.close(sync=True)
         skipped = [*skipped, *self._skipped]
         self._index.write(self.folder / INDEX_FILE)
-        _write_skipped(self.folder / SKIPPED_FILE, skipped)
+        write_skipped(self.folder / SKIPPED_FILE, skipped)
         names, digests = [INDEX_FILE, SKIPPED_FILE], [self._index.digest()]
         if self._segments:
             self._segments.write(self.folder / SEGMENTS_FILE)
             names.append(SEGMENTS_FILE)
             digests.append(self._segments.digest())
-        files |= {name: _file_info(self.folder / name) for name in names}
+        files |= {name: file_info(self.folder / name) for name in names}
         meta = StoreMeta(
             description=self.description,
             clip_count=len(self._index),
@@ -216,14 +216,16 @@ def write_store(
         return writer.finish(skipped)
 
 
-def _write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
+def write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
+    """Write ``skipped.csv``."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("source", "reason"))
         writer.writerows(skipped)
 
 
-def _file_info(path: Path) -> FileInfo:
+def file_info(path: Path) -> FileInfo:
+    """Return size and SHA-256 of a file."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return FileInfo(path.stat().st_size, sha256)

@@ -49,7 +49,7 @@ def bootstrap_intervals(
         raise HarError(f"A bootstrap needs at least 2 resamples, got {resamples}.")
     if not 0 < level < 1:
         raise HarError(f"The level of an interval lies between 0 and 1, got {level}.")
-    reason = _why_not_subjects(predictions.subjects)
+    reason = why_not_subjects(predictions.subjects)
     units = predictions.subjects if reason is None else predictions.clip_ids
     _, groups = np.unique(units, return_inverse=True)
     drawn = _resampled_scores(predictions, groups, resamples, np.random.default_rng(seed))
@@ -62,7 +62,8 @@ def bootstrap_intervals(
     return Intervals(bounds, "subject" if reason is None else "clip", reason)
 
 
-def _why_not_subjects(subjects: np.ndarray) -> str | None:
+def why_not_subjects(subjects: np.ndarray) -> str | None:
+    """Return why subjects cannot be resampled; None where they can."""
     unknown = int((subjects == "").sum())
     if unknown:
         return f"the subject of {unknown} of {len(subjects)} clips is unknown"
@@ -80,13 +81,13 @@ def _resampled_scores(
     units = len(totals.clips)
     at_once = max(1, _CELLS_AT_ONCE // units)
     parts = [
-        totals.weighted(_draw_weights(units, min(at_once, resamples - start), rng)).scores()
+        totals.weighted(draw_weights(units, min(at_once, resamples - start), rng)).scores()
         for start in range(0, resamples, at_once)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _draw_weights(units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def draw_weights(units: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """Return how often each unit is drawn in each resample, (resamples, units) float64."""
     drawn = rng.integers(units, size=(resamples, units))
     drawn += np.arange(resamples)[:, None] * units

@@ -1,12 +1,14 @@
 """What a model costs: parameters and multiply-accumulates."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -36,11 +38,41 @@ def count_macs(classifier: nn.Module, streams: Mapping[str, Tensor], person_mask
         streams: example input by name, (N, M, T, V, C) each; the count is of all N clips.
         person_mask: (N, M) bool.
     """
-    training = classifier.training
-    classifier.eval()
+    return forward_macs(classifier, streams, person_mask)
+
+
+def forward_macs(model: nn.Module, *inputs: Any) -> int:
+    """Return the multiply-accumulates of one forward pass in evaluation, as ``count_macs`` does.
+
+    A model on the meta device is counted without computing anything.
+    """
+    training = model.training
+    model.eval()
     try:
         with torch.no_grad(), _countable(), FlopCounterMode(display=False) as counter:
-            classifier(streams, person_mask)
+            model(*inputs)
     finally:
-        classifier.train(training)
+        model.train(training)
     return counter.get_total_flops() // 2
+
+
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Build modules on the meta device, in no time: they have shapes, and no numbers are drawn."""
+    with torch.device("meta"), _NothingDrawn():
+        yield
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Skips the random starts of parameters, which are slow even where there are no numbers."""
+
+    DRAWING = (Tensor.normal_, Tensor.uniform_)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return args[0] if func in self.DRAWING else func(*args, **(kwargs or {}))

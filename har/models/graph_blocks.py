@@ -65,14 +65,23 @@ class JointNorm(nn.Module):
         people, frames, joints, channels = x.shape
         if self.person_slots == 1:
             return self.norm(x.reshape(people, frames, 1, joints * channels)).view(x.shape)
-        if people % self.person_slots:
-            raise ConfigError(
-                f"person_slots is {self.person_slots}, and the batch has {people} people: clips "
-                f"need {self.person_slots} each. Set data.people={self.person_slots}"
-            )
+        check_slots(people, self.person_slots)
         clips = x.unflatten(0, (-1, self.person_slots)).transpose(1, 2)
         normed = self.norm(clips.reshape(*clips.shape[:2], 1, -1)).view(clips.shape)
         return normed.transpose(1, 2).flatten(0, 1)
+
+
+def check_slots(people: int, person_slots: int) -> None:
+    """Check that a batch can hold so many people of every clip.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if people % person_slots:
+        raise ConfigError(
+            f"person_slots is {person_slots}, and the batch has {people} people: clips need "
+            f"{person_slots} each. Set data.people={person_slots}"
+        )
 
 
 class GraphBlock(nn.Module):

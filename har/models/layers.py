@@ -110,6 +110,23 @@ def aggregate(features: Tensor, adjacency: Tensor) -> Tensor:
     return out.view(people, frames, adjacency.shape[2], channels // graphs)
 
 
+def aggregate_apart(features: Tensor, adjacency: Tensor) -> Tensor:
+    """Sum joint features over each of K graphs.
+
+    Args:
+        features: (P, T, V, C).
+        adjacency: (K, V, W); weight of source joint v in target joint w.
+
+    Returns:
+        (P, T, W, K*C); channel k*C + c holds the sum over v of adjacency[k, v, w] * features[v, c].
+    """
+    people, frames, joints, channels = features.shape
+    weights = adjacency.permute(2, 0, 1).reshape(-1, joints)
+    by_frame = features.reshape(people * frames, joints, channels)
+    out = torch.bmm(weights.expand(people * frames, -1, -1), by_frame)
+    return out.view(people, frames, adjacency.shape[2], -1)
+
+
 def mean_over_people(features: Tensor, person_mask: Tensor) -> Tensor:
     """Average the rows of people who are there.
 

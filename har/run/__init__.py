@@ -1,6 +1,8 @@
-"""Train and evaluate as plain functions; the mains and the command line call these."""
+"""Train, pre-train, evaluate and probe as plain functions; mains and command line call these."""
 
 from har.run.evaluating import evaluate
+from har.run.pretraining import pretrain
+from har.run.probing import probe
 from har.run.training import train
 
-__all__ = ["evaluate", "train"]
+__all__ = ["evaluate", "pretrain", "probe", "train"]

@@ -14,11 +14,15 @@ from har.config.build import build
 from har.config.targets import find_target
 from har.data.combined import ClipSource
 from har.data.datamodule import ClipDataModule
+from har.data.loaders import BatchLoaders
 from har.data.splits import Split
+from har.data.video_store import VideoStore
 from har.errors import ConfigError
 from har.models.multi_stream import MultiStreamClassifier
 from har.paths import project_root
+from har.run.quality import Quality, apply_filters
 from har.run.sources import Source, combine, describe_split, open_sources, open_store
+from har.run.video import build_video_classifier, build_video_data
 from har.skeleton.layout import Layout
 from har.skeleton.streams import stream_channels
 from har.taxonomy.crosswalk import Crosswalk, load_crosswalk
@@ -26,7 +30,14 @@ from har.taxonomy.label_space import LabelSpace, separate_space, shared_space
 from har.training.module import RecognitionModule
 from har.training.readout import LabelReadout
 
-__all__ = ["Experiment", "assemble", "build_classifier", "describe_split", "open_store"]
+__all__ = [
+    "Experiment",
+    "assemble",
+    "build_classifier",
+    "build_data",
+    "describe_split",
+    "open_store",
+]
 
 Config = Mapping[str, Any]
 AUXILIARY = "auxiliary_loss"
@@ -42,14 +53,16 @@ class Experiment:
         store: the clips of all of them.
         split: rows of ``store``.
         space: what the model's outputs stand for; None where they are the labels of the dataset.
+        quality: verdicts of the quality filters; None without filters.
     """
 
     sources: tuple[Source, ...]
     store: ClipSource
     split: Split
-    data: ClipDataModule
+    data: BatchLoaders
     module: RecognitionModule
     space: LabelSpace | None = None
+    quality: Quality | None = None
 
 
 def assemble(config: Config, record: dict[str, Any]) -> Experiment:
@@ -67,14 +80,15 @@ def assemble(config: Config, record: dict[str, Any]) -> Experiment:
     space = _label_space(config["labels"]["space"], sources)
     if space is not None:
         split = _teachable(space, store, split)
+    quality, split = apply_filters(sources, split, config["quality"]["filters"])
     torch.manual_seed(config["seed"])
-    data = _build_data(store, split, config)
+    data = build_data(store, split, config, quality)
     module = _build_module(store, data, space, config, record)
     record["labels"] = list(store.labels)
     record["outputs"] = [output.name for output in space.outputs] if space else record["labels"]
     record["layout"] = store.layout
     record["data_fingerprint"] = store.fingerprint
-    return Experiment(sources, store, split, data, module, space)
+    return Experiment(sources, store, split, data, module, space, quality)
 
 
 def crosswalk(sources: Sequence[Source]) -> Crosswalk:
@@ -117,7 +131,13 @@ def _teachable(space: LabelSpace, store: ClipSource, split: Split) -> Split:
     return replace(split, **kept)
 
 
-def _build_data(store: ClipSource, split: Split, config: Config) -> ClipDataModule:
+def build_data(
+    store: ClipSource, split: Split, config: Config, quality: Quality | None = None
+) -> BatchLoaders:
+    """Build what serves the clips of a split in batches."""
+    weights = quality.training_weights(split) if quality else None
+    if isinstance(store, VideoStore):
+        return build_video_data(store, split, config, weights)
     data, sampling, transform = config["data"], config["sampling"], config["transform"]
     return ClipDataModule(
         store,
@@ -130,6 +150,7 @@ def _build_data(store: ClipSource, split: Split, config: Config) -> ClipDataModu
         eval_batch_size=data["eval_batch_size"],
         repeat=data["repeat"],
         balance=data["balance"],
+        clip_weights=weights,
         people=data["people"],
         workers=data["workers"],
         seed=config["seed"],
@@ -138,18 +159,22 @@ def _build_data(store: ClipSource, split: Split, config: Config) -> ClipDataModu
 
 def _build_module(
     store: ClipSource,
-    data: ClipDataModule,
+    data: BatchLoaders,
     space: LabelSpace | None,
     config: Config,
     record: dict[str, Any],
 ) -> RecognitionModule:
-    classifier = build_classifier(
-        config["model"],
-        data.output_layout,
-        coordinates=store.coordinates,
-        streams=config["stream"]["names"],
-        num_classes=len(space.outputs) if space else len(store.labels),
-    )
+    num_classes = len(space.outputs) if space else len(store.labels)
+    if isinstance(store, VideoStore):
+        classifier = build_video_classifier(config["model"], data, num_classes)
+    else:
+        classifier = build_classifier(
+            config["model"],
+            data.output_layout,
+            coordinates=store.coordinates,
+            streams=config["stream"]["names"],
+            num_classes=num_classes,
+        )
     head = config["model"]["head"]["_target_"]
     if space is not None and hasattr(find_target(head).call, AUXILIARY):
         raise ConfigError(
@@ -160,7 +185,7 @@ def _build_module(
     return RecognitionModule(
         classifier,
         streams=config["stream"]["names"],
-        layout=data.output_layout,
+        layout=None if isinstance(store, VideoStore) else data.output_layout,
         num_classes=len(space.labels) if space else len(store.labels),
         loss=_build_loss(config["loss"], data, space),
         optimizer=build(optimizer["factory"]),
@@ -172,7 +197,7 @@ def _build_module(
     )
 
 
-def _build_loss(node: Config, data: ClipDataModule, space: LabelSpace | None) -> nn.Module:
+def _build_loss(node: Config, data: BatchLoaders, space: LabelSpace | None) -> nn.Module:
     takes_sets = "admissible" in find_target(node["_target_"]).parameters
     counts = data.class_counts()
     if space is not None and not takes_sets:

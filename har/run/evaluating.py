@@ -32,6 +32,23 @@ def evaluate(
             another joint layout.
         HarError: the data are missing or others than the run's.
     """
+    experiment, config = restore(ckpt, store, any_data)
+    folder = out or run_folder(ckpt) / "evaluation"
+    trainer = make_trainer(on_one_device(config), folder, validates=False)
+    results, tests = test(trainer, experiment, config, ckpt)
+    write_outputs(folder, tests, results, config, experiment.quality)
+    print(describe(results))
+    print(f"evaluation: {folder}")
+    return RunResult(folder, results)
+
+
+def restore(
+    ckpt: Path, store: Path | None = None, any_data: bool = False
+) -> tuple[Experiment, dict[str, Any]]:
+    """Build the experiment of a checkpoint, and return it with its configuration.
+
+    The weights are not loaded yet. Arguments and errors are those of ``evaluate``.
+    """
     record = read_checkpoint(ckpt)["har"]
     config: dict[str, Any] = to_plain(from_plain(record["config"]))
     if store is not None:
@@ -48,13 +65,7 @@ def evaluate(
     _check_layout(experiment, record["data_fingerprint"], ckpt)
     if not any_data:
         check_same_data(experiment.store, record["data_fingerprint"])
-    folder = out or _run_folder(ckpt) / "evaluation"
-    trainer = make_trainer(_on_one_device(config), folder, validates=False)
-    results, tests = test(trainer, experiment, config, ckpt)
-    write_outputs(folder, tests, results, config)
-    print(describe(results))
-    print(f"evaluation: {folder}")
-    return RunResult(folder, results)
+    return experiment, config
 
 
 def _check_layout(experiment: Experiment, fingerprint: str, ckpt: Path) -> None:
@@ -64,6 +75,8 @@ def _check_layout(experiment: Experiment, fingerprint: str, ckpt: Path) -> None:
     """
     source, data = experiment.sources[0], experiment.data
     if experiment.store is not source.store or source.store.fingerprint == fingerprint:
+        return
+    if not source.card.layout:  # videos
         return
     learnt = data.normalise.output_layout(load_layout(source.card.layout))
     given = data.output_layout
@@ -75,12 +88,13 @@ def _check_layout(experiment: Experiment, fingerprint: str, ckpt: Path) -> None:
         )
 
 
-def _run_folder(ckpt: Path) -> Path:
+def run_folder(ckpt: Path) -> Path:
+    """Return the run folder of a checkpoint, or the folder that it lies in."""
     folder = ckpt.resolve().parent
     return folder.parent if checkpoint_folder(folder.parent) == folder else folder
 
 
-def _on_one_device(config: Mapping[str, Any]) -> dict[str, Any]:
+def on_one_device(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration for one device of this machine, whatever the run was trained on.
 
     Loggers are left out: they would open a run of their own.

@@ -10,6 +10,7 @@ from har.data.cards import Card
 from har.data.combined import ClipSource
 from har.data.copies import copies_of_training
 from har.data.store import ClipStore
+from har.data.video_store import VideoStore
 from har.errors import HarError
 from har.evaluation.model_card import write_model_card
 from har.evaluation.plots import write_plots
@@ -22,8 +23,10 @@ from har.evaluation.summary import evaluate, overall_scores
 from har.evaluation.taxonomy_report import taxonomy_lines
 from har.evaluation.totals import METRICS
 from har.evaluation.training_curves import read_training_curves, training_figure
+from har.evaluation.video_strip import draw_frames
 from har.record import copy_file_atomic, write_json_atomic
 from har.run.folder import RESULTS
+from har.run.quality import Quality, append_verdicts
 from har.run.testing import TestSet, taxonomy_scores
 from har.skeleton.layout import load_layout
 
@@ -97,10 +100,12 @@ def write_outputs(
     tests: Sequence[TestSet],
     results: Mapping[str, Any],
     config: Mapping[str, Any],
+    quality: Quality | None = None,
 ) -> None:
     """Write predictions, pictures, model card, and last ``results.json``, which ends a run.
 
-    With several datasets, each has a folder of its own for what is about it alone.
+    With several datasets, each has a folder of its own for what is about it alone. The verdicts of
+    quality filters, where there are any, go into ``skipped.csv``.
     """
     _write_training_curves(folder)
     for test in tests:
@@ -108,6 +113,8 @@ def write_outputs(
         place = folder if alone else folder / test.source.name
         own = results if alone else {**results, **results["datasets"][test.source.name]}
         _write_test(place, test, own, config)
+        if quality is not None:
+            append_verdicts(place / SKIPPED, quality, test.source.name)
     write_json_atomic(folder / RESULTS, results)
 
 
@@ -139,6 +146,10 @@ def _write_examples(folder: Path, predictions: Predictions, store: ClipStore, co
     row_of = {clip_id: row for row, clip_id in enumerate(store.index.clip_id.astype(str))}
     for number in _choose_examples(predictions, count):
         clip_id = str(predictions.clip_ids[number])
+        if isinstance(store, VideoStore):
+            title = _example_title(predictions, number)
+            draw_frames(folder / f"{clip_id}.png", store.frames(row_of[clip_id]), title)
+            continue
         clip = store.clip(row_of[clip_id])
         layout = load_layout(store.layout)
         picture = SkeletonClip(
@@ -148,14 +159,18 @@ def _write_examples(folder: Path, predictions: Predictions, store: ClipStore, co
             layout.joints,
             clip.record.fps,
         )
-        title = prediction_title(
-            clip_id,
-            predictions.class_names[predictions.labels[number]],
-            predictions.class_names[predictions.predicted[number]],
-            float(predictions.confidence[number]),
-        )
+        title = _example_title(predictions, number)
         draw_strip(folder / f"{clip_id}.png", picture, title=title)
         draw_animation(folder / f"{clip_id}.gif", picture, title=title)
+
+
+def _example_title(predictions: Predictions, number: int) -> str:
+    return prediction_title(
+        str(predictions.clip_ids[number]),
+        predictions.class_names[predictions.labels[number]],
+        predictions.class_names[predictions.predicted[number]],
+        float(predictions.confidence[number]),
+    )
 
 
 def _choose_examples(predictions: Predictions, count: int) -> list[int]:

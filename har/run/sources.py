@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from har.data.adapters.base import adapter_options, is_generated
-from har.data.cards import Card, load_card
+from har.data.cards import VIDEO, Card, load_card
 from har.data.combined import ClipSource, CombinedStore
 from har.data.prepare import prepare_dataset
 from har.data.splits import Split, Validation, make_split
 from har.data.store import ClipStore
+from har.data.video_store import VideoStore
 from har.errors import ConfigError, SplitError, StoreError, did_you_mean
 from har.taxonomy.mapping_files import MAPPING_FILE
 
@@ -81,7 +82,8 @@ def combine(sources: Sequence[Source], data: Config) -> tuple[ClipSource, Split]
 def open_store(card: Card, data: Config) -> ClipStore:
     """Open the prepared clips; a dataset that is generated, not recorded, is made on first use."""
     path = Path(data["store"])
-    if not path.exists() and is_generated(card):
+    generated = card.modality != VIDEO and is_generated(card)
+    if not path.exists() and generated:
         options = data["adapter_options"] or {}
         prepare_dataset(card, None, path, options=options)
     if not path.exists():
@@ -90,8 +92,9 @@ def open_store(card: Card, data: Config) -> ClipStore:
             f"raw=<folder or archive as distributed> out={path} (how to get the data: "
             f"datasets/{card.name}/card.yaml)"
         )
-    store = ClipStore.open(path, unit=data["unit"])
-    if is_generated(card):
+    kind = VideoStore if card.modality == VIDEO else ClipStore
+    store = kind.open(path, unit=data["unit"])
+    if generated:
         _check_options(store, adapter_options(card, data["adapter_options"] or {}))
     if store.labels != card.labels:
         raise StoreError(

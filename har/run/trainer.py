@@ -11,11 +11,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.loggers.logger import Logger
 
+from har._allocator import keep_freed_memory
 from har.config.build import build
 from har.errors import ConfigError, did_you_mean
 from har.run.checkpoints import CheckpointFiles
 from har.run.folder import BEST, LAST, checkpoint_folder
-from har.training.callbacks import EpochTimer, SeedEveryStep
+from har.training.callbacks import CompileBackbones, EpochTimer, SeedEveryStep
 from har.training.metrics_log import MetricsCsv
 from har.training.module import VALIDATION_METRICS
 
@@ -29,6 +30,7 @@ def make_trainer(config: Mapping[str, Any], folder: Path, validates: bool) -> pl
         validates: whether there is a validation part to choose the best epoch on.
     """
     settings = config["trainer"]
+    keep_freed_memory()
     _quieten()
     return pl.Trainer(
         max_epochs=settings["max_epochs"],
@@ -110,6 +112,8 @@ def close_loggers(trainer: pl.Trainer) -> None:
 
 def _callbacks(config: Mapping[str, Any], folder: Path, validates: bool) -> list[pl.Callback]:
     callbacks: list[pl.Callback] = [SeedEveryStep(), EpochTimer()]
+    if config["trainer"]["compile"]:
+        callbacks.append(CompileBackbones())
     if config["trainer"]["progress_bar"]:
         callbacks.append(RichProgressBar(leave=False))
     if config["ema"]:

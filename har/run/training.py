@@ -31,6 +31,8 @@ from har.run.outputs import (
     summarise,
     write_outputs,
 )
+from har.run.quality import describe_quality
+from har.run.starting import start_from
 from har.run.testing import TestSet, predict
 from har.run.trainer import check_monitor, close_loggers, make_trainer
 from har.training.metrics_log import MetricsCsv
@@ -82,6 +84,8 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
     last = last_checkpoint(folder)
     if last is not None:
         check_same_data(experiment.store, read_checkpoint(last)["har"]["data_fingerprint"])
+    elif config["weights"]:
+        start_from(experiment.module, Path(config["weights"]), config["model"])
     _announce(experiment, config, folder)
     trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=last, weights_only=True)
     chosen = checkpoint_folder(folder) / (BEST if validates else LAST)
@@ -92,7 +96,7 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
     if trainer.is_global_zero:
         if len(validation) == 1:
             validation[0].predictions.write(folder / VALIDATION_PREDICTIONS)
-        write_outputs(folder, tests, results, config)
+        write_outputs(folder, tests, results, config, experiment.quality)
         print(describe(results))
         print(f"run folder: {folder}")
     return RunResult(folder, results, _validation_score(trainer))
@@ -122,7 +126,7 @@ def test(
     started = time.perf_counter()
     tests = predict(trainer, experiment)
     seconds = time.perf_counter() - started
-    facts = {
+    facts: dict[str, Any] = {
         "experiment": config["name"],
         "dataset_name": dataset_name(experiment),
         "protocol": config["protocol"]["name"],
@@ -138,6 +142,10 @@ def test(
         },
         "provenance": provenance(),
     }
+    if experiment.quality is not None:
+        names = [test_set.source.name for test_set in tests]
+        predictions = [test_set.predictions for test_set in tests]
+        facts["quality"] = describe_quality(experiment.quality, names, predictions)
     return summarise(tests, config, facts), tests
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from har.training.module import RecognitionModule
+from har.errors import ConfigError
 
 
 class SeedEveryStep(pl.Callback):
@@ -21,6 +21,30 @@ class SeedEveryStep(pl.Callback):
     ) -> None:
         """Seed all devices with the batch's own seed and the process number."""
         torch.manual_seed((batch.seed + trainer.global_rank) % 2**63)
+
+
+class CompileBackbones(pl.Callback):
+    """Compiles every backbone with ``torch.compile`` before the training starts.
+
+    The backbones stay the modules they are, so checkpoints do not change. Sizes that differ from
+    batch to batch, such as the number of people, become variables of the compiled code.
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Compile them; the work itself is done in the first steps.
+
+        Raises:
+            ConfigError: the module has no backbone.
+        """
+        if stage != "fit":
+            return
+        found = [m for name, m in pl_module.named_modules() if name.endswith(".backbone")]
+        if not found:
+            raise ConfigError(
+                "trainer.compile=true: this training has no backbone to compile; set it to false"
+            )
+        for backbone in found:
+            backbone.compile()
 
 
 class EpochTimer(pl.Callback):
@@ -68,7 +92,6 @@ class EpochTimer(pl.Callback):
         """Log the figures of the epoch."""
         seconds = time.perf_counter() - self._start
         learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
-        assert isinstance(pl_module, RecognitionModule)
         pl_module.log_dict(
             {
                 "train/seconds": seconds,

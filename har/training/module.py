@@ -1,6 +1,6 @@
 """The one LightningModule: it trains and tests any classifier of this project."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,29 +8,27 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from har.samples import Batch
 from har.skeleton.layout import Layout
 from har.skeleton.streams import compute_stream
 from har.training.mixing import Mixup
+from har.training.optimisation import OptimizerFactory, scheduled_optimizer
 from har.training.readout import LabelReadout
 from har.training.schedules import Constant, Schedule
 
 VALIDATION_METRICS = {"val/loss": "min", "val/top1": "max", "val/mean_class_accuracy": "max"}
 """What is measured on the validation part, and which way is better."""
 
-OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
-
 
 class RecognitionModule(pl.LightningModule):
     """Trains a classifier on streams made from joints.
 
     Args:
-        classifier: maps streams {name: (N, M, T, V, C)} and a person mask (N, M) to logits (N, K).
-        streams: names of the streams the classifier takes.
-        layout: layout of the joints after the transforms.
+        classifier: maps streams {name: (N, M, T, V, C)} and a person mask (N, M) to logits (N, K);
+            or frames of video (N, T, H, W, 3).
+        streams: names of the streams the classifier takes; none where it takes frames.
+        layout: layout of the joints after the transforms; None for videos.
         num_classes: K, how many labels there are.
         loss: maps logits and targets to a number.
         optimizer: makes the optimiser from parameter groups.
@@ -45,7 +43,7 @@ class RecognitionModule(pl.LightningModule):
         self,
         classifier: nn.Module,
         streams: Sequence[str],
-        layout: Layout,
+        layout: Layout | None,
         num_classes: int,
         loss: nn.Module,
         optimizer: OptimizerFactory,
@@ -71,10 +69,14 @@ class RecognitionModule(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Map a batch of N*K rows to logits (N*K, classes)."""
+        if batch.frames is not None and not self.streams:
+            return self.classifier(batch.frames)
         return self.classifier(self.streams_of(batch), batch.person_mask)
 
     def streams_of(self, batch: Batch) -> dict[str, Tensor]:
         """Return the streams (N, M, T, V, C) by name that the classifier takes."""
+        if self.layout is None:
+            return {}
         return {
             name: compute_stream(name, batch.joints, self.layout, batch.confidence)
             for name in self.streams
@@ -139,17 +141,9 @@ class RecognitionModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser and its schedule by step."""
-        optimizer = self.optimizer_factory(self._parameter_groups())
-        epochs = self.trainer.max_epochs or 1
-        steps = int(self.trainer.estimated_stepping_batches) // epochs
-
-        def factor(step: int) -> float:
-            return self.schedule.factor(step, max(1, steps), epochs)
-
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
-        }
+        return scheduled_optimizer(
+            self.trainer, self.classifier, self.optimizer_factory, self.schedule, self.decay_all
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put what rebuilds the model into the checkpoint, as plain data."""
@@ -169,15 +163,6 @@ class RecognitionModule(pl.LightningModule):
 
     def _label_scores(self, logits: Tensor, labels: Tensor) -> Tensor:
         return logits if self.readout is None else self.readout(logits.softmax(1), labels)
-
-    def _parameter_groups(self) -> Iterable[Any]:
-        if self.decay_all:
-            return self.classifier.parameters()
-        parameters = [p for p in self.classifier.parameters() if p.requires_grad]
-        return [
-            {"params": [p for p in parameters if p.ndim > 1]},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
 
     def _log(self, part: str, size: int, **values: Tensor) -> None:
         names = {f"{part}/{name}": value for name, value in values.items()}

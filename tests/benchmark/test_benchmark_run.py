@@ -33,7 +33,7 @@ streams: {joint: [stream=joint], bone: [stream=bone]}
 fusions: {both: {of: [joint, bone], weights: [2, 1]}}
 seeds: [0]
 measure: [latency]
-"""  # noqa: E501
+"""
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ import pytest
 from har.config.compose import STANDALONE, compose, config_dir, hydra_tree
 from har.config.overrides import ConfigTree, explain_overrides
 
+VIDEO_OPTIONS = ("data=gmdcsa24", "data=upfall", "stream=none", "transform=video")
+
 
 def experiments() -> list[str]:
     folder = config_dir() / "experiment"
@@ -20,6 +22,13 @@ def choices() -> list[str]:
     with hydra_tree() as loader:
         tree = ConfigTree(loader)
         return [f"{group}={option}" for group in tree.groups for option in tree.options(group)]
+
+
+def companions(choice: str) -> list[str]:
+    """Return what else has to be chosen: what is for videos does not fit joints."""
+    path = config_dir() / f"{choice.replace('=', '/')}.yaml"
+    for_videos = "har.models.video." in path.read_text() or choice in VIDEO_OPTIONS
+    return ["experiment=gmdcsa24_video"] if for_videos else []
 
 
 def test_there_are_experiments_and_hydra_sees_every_file():
@@ -42,4 +51,4 @@ def test_every_experiment_passes_the_checks(experiment):
 
 @pytest.mark.parametrize("choice", [c for c in choices() if not c.startswith("experiment")])
 def test_every_option_passes_the_checks(choice):
-    compose([choice])
+    compose([*companions(choice), choice])

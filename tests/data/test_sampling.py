@@ -244,4 +244,5 @@ def test_configs_build(path):
 
 def test_all_strategies_have_a_config():
     names = {path.stem for path in CONFIGS}
-    assert names == {"uniform", "dense", "crop_resize", "sliding_window", "multi_clip"}
+    strategies = {"uniform", "dense", "crop_resize", "sliding_window", "multi_clip", "fixed_rate"}
+    assert names == strategies

@@ -150,9 +150,37 @@ def test_multiply_accumulates_of_one_person():
     [
         ({"axes": (0, 2)}, r"axes of PoseC3D are \[0, 2\]; give two different ones of \[0, 1\]"),
         ({"axes": (1, 1)}, "two different"),
+        ({"in_channels": 6}, "would ignore most of 6 channels: choose stream=joint and"),
         ({"inflate": (True,)}, "stage_blocks has 2, inflate 1 and temporal_strides 2"),
     ],
 )
 def test_wrong_options_say_what_is_allowed(options, message):
     with pytest.raises(ConfigError, match=message):
         small(**{"in_channels": 2, **options})
+
+
+def test_people_of_a_clip_share_a_volume_as_the_authors_draw_them():
+    joints = random_joints(2, people=2, frames=4, joints=17).flatten(0, 1)[..., :2]
+    joints[3] = 0  # the second person of the second clip is absent
+    together = small(person_slots=2).heatmaps(joints)
+    side_by_side = joints.unflatten(0, (2, 2)).transpose(1, 2).flatten(2, 3)
+    apart = small("coco17")
+    pixels = crop_to_body(side_by_side, (side_by_side != 0).any(-1), apart.size, apart.padding)
+    first, second = pixels.split(17, dim=2)
+    seen = (joints != 0).any(-1).float().unflatten(0, (2, 2))
+    drawn = [
+        draw_heatmaps(person, seen[:, number], apart.size, apart.sigma)
+        for number, person in enumerate((first, second))
+    ]
+    torch.testing.assert_close(together, torch.maximum(*drawn))
+
+
+def test_people_who_share_a_volume_have_its_features():
+    model = small(person_slots=2).eval()
+    joints = random_joints(2, people=2, frames=4, joints=17).flatten(0, 1)[..., :2]
+    features = model(joints)
+    assert features.shape[0] == 4
+    assert torch.equal(features[0], features[1])
+    assert not torch.equal(features[0], features[2])
+    with pytest.raises(ConfigError, match=r"has 3 people: clips need 2 each. Set data\.people=2"):
+        model(joints[:3])

@@ -65,7 +65,7 @@ def read_metrics(folder: Path) -> list[dict[str, str]]:
     """Return the rows of ``metrics.csv`` without what the clock says."""
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    clock = ("train/seconds", "train/clips_per_second")
+    clock = ("train/seconds", "train/clips_per_second", "train/data_wait_share")
     return [{key: value for key, value in row.items() if key not in clock} for row in rows]
 
 

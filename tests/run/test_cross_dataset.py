@@ -15,6 +15,7 @@ from har.errors import CheckpointError, ConfigError, HarError
 from har.run import evaluate, train
 from har.run.assemble import assemble, open_store
 from har.run.checkpoints import CheckpointFiles, make_record, read_checkpoint
+from har.run.exporting import export
 from har.samples import Clip
 from har.skeleton.convert import conversion
 from har.skeleton.layout import load_layout
@@ -177,3 +178,15 @@ def test_a_source_is_named_after_its_dataset(clinic):
     plain["data"]["sources"]["hospital"] = plain["data"]["sources"].pop("clinic")
     with pytest.raises(ConfigError, match="hospital is the dataset clinic: name it so"):
         assemble(plain, make_record({}))
+
+
+def test_export_gives_concepts_or_the_labels_of_one_dataset(shared, tmp_path):
+    ckpt = shared.folder / "checkpoints" / "best.ckpt"
+    concepts = export(ckpt, tmp_path / "concepts", clips=8).manifest
+    assert all(label["leaves"] for label in concepts["labels"])
+    own = export(ckpt, tmp_path / "clinic", clips=8, labels="clinic").manifest
+    assert [label["name"] for label in own["labels"]] == CARD["labels"][:3]
+    assert own["labels"][1]["risk"] == "urgent"
+    assert own["parity"]["max_difference"] <= 1e-4
+    with pytest.raises(ConfigError, match="labels=ward: the model knows"):
+        export(ckpt, tmp_path / "ward", labels="ward")

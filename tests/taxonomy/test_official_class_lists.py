@@ -22,6 +22,7 @@ EXPECTED_COUNTS = {
     "ur_fall": 3,
     "le2i": 2,
     "gmdcsa24": 12,
+    "gmdcsa24_pose": 12,
     "mpose2021": 20,
     "msr_daily_activity3d": 16,
     "nwucla": 10,

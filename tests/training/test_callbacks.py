@@ -1,8 +1,11 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
+from torch import nn
 
-from har.training.callbacks import EpochTimer, SeedEveryStep
+from har.errors import ConfigError
+from har.training.callbacks import CompileBackbones, EpochTimer, SeedEveryStep
 from har.training.module import RecognitionModule
 
 
@@ -25,7 +28,7 @@ def test_the_largest_seed_is_accepted():
 
 
 def test_the_timer_counts_the_clips_of_all_processes(monkeypatch):
-    times = iter([10.0, 14.0])
+    times = iter([10.0, 10.5, 11.0, 11.5, 12.0, 12.0, 13.0, 14.0])
     clock = SimpleNamespace(perf_counter=lambda: next(times))
     monkeypatch.setattr("har.training.callbacks.time", clock)
     logged = {}
@@ -37,10 +40,33 @@ def test_the_timer_counts_the_clips_of_all_processes(monkeypatch):
     timer = EpochTimer()
     timer.on_train_epoch_start(trainer, module)
     for size in (8, 8, 4):
+        timer.on_train_batch_start(trainer, module, [None] * size, 0)
         timer.on_train_batch_end(trainer, module, None, [None] * size, 0)
     timer.on_train_epoch_end(trainer, module)
     assert logged == {
         "train/seconds": 4.0,
         "train/clips_per_second": 10.0,
+        "train/data_wait_share": 0.25,
         "learning_rate": 0.25,
     }
+
+
+def nested(**parts: nn.Module) -> nn.Module:
+    return nn.ModuleDict({"classifier": nn.ModuleDict(parts)})
+
+
+def test_backbones_are_compiled_for_training_only_and_keep_their_names(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
+    module = nested(backbone=nn.Linear(2, 2), head=nn.Linear(2, 2))
+    names = list(module.state_dict())
+    CompileBackbones().setup(None, module, "test")
+    assert compiled == []
+    CompileBackbones().setup(None, module, "fit")
+    assert compiled == [module["classifier"]["backbone"]]
+    assert list(module.state_dict()) == names
+
+
+def test_a_training_without_a_backbone_cannot_be_compiled():
+    with pytest.raises(ConfigError, match="this training has no backbone"):
+        CompileBackbones().setup(None, nested(encoder=nn.Linear(2, 2)), "fit")

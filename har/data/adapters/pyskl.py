@@ -4,7 +4,6 @@ A user's card names this adapter, the layout, the class names, and the splits of
 protocols, for instance ``lists: {train: "ntu60.pkl::xsub_train", test: "ntu60.pkl::xsub_val"}``.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from har.data.formats.annotation_pickle import (
     pyskl_splits,
 )
 from har.data.formats.confidence import hide_unseen, seen_joints
-from har.data.formats.raw_files import list_files, without_zeros
-from har.data.protocols import ATTRIBUTES
-from har.errors import BadSampleError, CardError, HarError
+from har.data.formats.name_pattern import attributes_in, compile_name_pattern
+from har.data.formats.raw_files import list_files
+from har.errors import BadSampleError, HarError
 from har.samples import UNLABELLED, Clip, ClipRecord
 
 __all__ = ["Adapter", "pyskl_splits"]
@@ -51,7 +50,7 @@ class Adapter:
         self.card = card
         self.raw = raw
         self.file = file
-        self.name_pattern = _compiled(card, name_pattern)
+        self.name_pattern = compile_name_pattern(card, name_pattern)
         self._loaded: AnnotationFile | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,7 +70,7 @@ class Adapter:
         return [clip]
 
     def _record(self, annotation: Annotation, item: str, shape: tuple[int, ...]) -> ClipRecord:
-        attributes = self._attributes(item)
+        attributes = attributes_in(item, self.name_pattern)
         return ClipRecord(
             clip_id=item,
             dataset=self.card.name,
@@ -86,17 +85,6 @@ class Adapter:
             replication=attributes.get("replication", ""),
             source=item,
         )
-
-    def _attributes(self, item: str) -> dict[str, str]:
-        if self.name_pattern is None:
-            return {}
-        match = self.name_pattern.match(item)
-        if match is None:
-            raise BadSampleError(
-                item, f"its name does not match name_pattern '{self.name_pattern.pattern}'"
-            )
-        found = {key: value for key, value in match.groupdict().items() if value is not None}
-        return {key: without_zeros(v) if v.isdecimal() else v for key, v in found.items()}
 
     def _annotations(self) -> AnnotationFile:
         if self._loaded is None:
@@ -113,21 +101,6 @@ class Adapter:
                 "name one with adapter.file"
             )
         return Path(self.raw or "", files[0])
-
-
-def _compiled(card: Card, pattern: str | None) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise CardError(f"{card.name}: name_pattern '{pattern}': {error}") from error
-    if not compiled.groupindex or set(compiled.groupindex) - set(ATTRIBUTES):
-        raise CardError(
-            f"{card.name}: name_pattern '{pattern}' must have named groups among "
-            f"{', '.join(ATTRIBUTES)}"
-        )
-    return compiled
 
 
 def _label(annotation: Annotation, item: str) -> int:

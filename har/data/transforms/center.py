@@ -43,7 +43,7 @@ def _first_place(batch: Batch, joints: tuple[int, ...]) -> Tensor:
 def _path(batch: Batch, joints: tuple[int, ...]) -> Tensor:
     """Return the point in every frame, (N, 1, T, 1, C)."""
     person = first_sight(batch, [joints]).person
-    clips = torch.arange(len(batch), device=person.device)
+    clips = torch.arange(batch.joints.shape[0], device=person.device)
     shown = all_seen(batch, joints)[clips, person]
     points = batch.joints[clips, person][:, :, list(joints)].mean(2) * shown[..., None]
     latest = last_true(shown)

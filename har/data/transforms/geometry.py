@@ -17,7 +17,7 @@ def apply_matrices(joints: Tensor, matrices: Tensor) -> Tensor:
         joints: (N, M, T, V, C).
         matrices: (N, C, C).
     """
-    columns = matrices.to(joints.dtype).mT[:, None, None, None]
+    columns = matrices.to(joints.dtype).transpose(1, 2)[:, None, None, None]
     product = joints[..., :1] * columns[..., 0, :]
     for axis in range(1, joints.shape[-1]):
         product.addcmul_(joints[..., axis : axis + 1], columns[..., axis, :])
@@ -68,7 +68,7 @@ def rotation_about(axis: int, cosines: Tensor, sines: Tensor) -> Tensor:
         sines: (N,) of the angles.
     """
     first, second = (axis + 1) % 3, (axis + 2) % 3
-    rotation = cosines.new_zeros(len(cosines), 3, 3)
+    rotation = cosines.new_zeros(cosines.shape[0], 3, 3)
     rotation[:, axis, axis] = 1
     rotation[:, first, first] = rotation[:, second, second] = cosines
     rotation[:, first, second] = -sines

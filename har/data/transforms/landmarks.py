@@ -63,7 +63,7 @@ def first_sight(batch: Batch, landmarks: Sequence[tuple[int, ...]]) -> Reference
     """
     shown = all_seen(batch, [joint for joints in landmarks for joint in joints]).flatten(1)
     first = shown.int().argmax(1)
-    clips = torch.arange(len(batch), device=first.device)
+    clips = torch.arange(batch.joints.shape[0], device=first.device)
     frame = batch.joints.flatten(1, 2)[clips, first]
     points = torch.stack([frame[:, list(joints)].mean(1) for joints in landmarks], dim=1)
     found = shown.any(1)[:, None, None]

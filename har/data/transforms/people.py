@@ -38,7 +38,7 @@ class SelectPeople(Transform):
         score = _motion(batch) if self.by == "motion" else _presence(batch)
         score = score.masked_fill(~batch.person_mask, -1)
         order = score.argsort(dim=1, descending=True, stable=True)[:, : self.count]
-        clips = torch.arange(len(batch), device=order.device)[:, None]
+        clips = torch.arange(batch.joints.shape[0], device=order.device)[:, None]
         absent = max(self.count - order.shape[1], 0)
         return replace(
             batch,

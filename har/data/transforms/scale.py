@@ -33,7 +33,7 @@ class ScaleBody(Transform):
         bottom = landmark_joints(layout, self.bottom, "ScaleBody")
         top = landmark_joints(layout, self.top, "ScaleBody")
         person = first_sight(batch, [bottom, top]).person
-        clips = torch.arange(len(batch), device=person.device)
+        clips = torch.arange(batch.joints.shape[0], device=person.device)
         shown = all_seen(batch, bottom + top)[clips, person]
         body = batch.joints[clips, person]
         spine = body[:, :, list(top)].mean(2) - body[:, :, list(bottom)].mean(2)

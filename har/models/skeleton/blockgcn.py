@@ -41,14 +41,14 @@ def spanning_tree_lengths(distances: Tensor) -> Tensor:
     """
     people, joints, _ = distances.shape
     rows = torch.arange(people, device=distances.device)
-    reached = torch.zeros(people, joints, dtype=torch.bool, device=distances.device)
-    reached[:, 0] = True
+    places = torch.arange(joints, device=distances.device)
+    reached = (places == 0).expand(people, joints)
     nearest = distances[:, 0]
     lengths = []
     for _ in range(joints - 1):
         length, joint = nearest.masked_fill(reached, torch.inf).min(dim=1)
         lengths.append(length)
-        reached = reached.scatter(1, joint[:, None], value=True)
+        reached = reached | (places == joint[:, None])
         nearest = torch.minimum(nearest, distances[rows, joint])
     return torch.stack(lengths, dim=1)
 

@@ -57,7 +57,7 @@ class MLP(nn.Module):
         """Return (P, 2 * segments * V * C): means, then standard deviations, of each part."""
         tracks, frames = x.flatten(2), x.shape[1]
         bounds = [
-            (i * frames // self.segments, -(-(i + 1) * frames // self.segments))
+            (i * frames // self.segments, ((i + 1) * frames + self.segments - 1) // self.segments)
             for i in range(self.segments)
         ]
         parts = [torch.var_mean(tracks[:, a:b], dim=1, correction=0) for a, b in bounds]

@@ -81,10 +81,11 @@ class WindowPath(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (P, T, V, in_channels) to (P, ceil(T / stride), V, out_channels)."""
-        people, _, joints, channels = x.shape
+        people, frames, joints, channels = x.shape
         margin = self.window // 2
         padded = F.pad(x, (0, 0, 0, 0, margin, margin))
-        windows = padded.unfold(1, self.window, self.stride).permute(0, 1, 2, 4, 3)
+        taps = [padded[:, start : start + frames : self.stride] for start in range(self.window)]
+        windows = torch.stack(taps, dim=3)
         nodes = windows.reshape(people, -1, joints * self.window, channels)
         mixed = self.graph_conv(nodes).view(people, nodes.shape[1], joints, -1)
         return self.norm(self.collapse(mixed))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from har.models.layers import ChannelsLastBatchNorm, TemporalConv, aggregate
+from har.models.layers import ChannelsLastBatchNorm, TemporalConv, aggregate, aggregate_apart
 from har.models.temporal_modules import temporal_max_pool
 from har.skeleton.graph import spatial_graph
 from har.skeleton.layout import Layout
@@ -22,7 +22,10 @@ BRANCHES = len(DILATIONS) + 2
 
 
 class SpatialModule(nn.Module):
-    """1x1 convolution to one feature set a graph, aggregation, normalisation, residual."""
+    """1x1 convolution to one feature set a graph, aggregation, normalisation, residual.
+
+    Convolution and aggregation are linear and change places where the features grow in number.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, graph: Tensor):
         super().__init__()
@@ -36,8 +39,16 @@ class SpatialModule(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        gathered = self.norm(aggregate(self.project(x), self.adjacency))
-        return F.relu(gathered + self.residual(x))
+        return F.relu(self.norm(self._gather(x)) + self.residual(x))
+
+    def _gather(self, x: Tensor) -> Tensor:
+        graphs, channels = self.adjacency.shape[0], x.shape[-1]
+        weight = self.project.weight.view(graphs, -1, channels)
+        if weight.shape[1] <= channels:
+            return aggregate(self.project(x), self.adjacency)
+        weight = weight.transpose(0, 1).flatten(1)
+        bias = (self.adjacency.sum(1)[..., None] * self.project.bias.view(graphs, 1, -1)).sum(0)
+        return F.linear(aggregate_apart(x, self.adjacency), weight) + bias
 
 
 class TemporalModule(nn.Module):

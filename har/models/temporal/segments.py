@@ -8,8 +8,8 @@ of the average are the same.
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from har.errors import ConfigError
 from har.models.temporal.attention import AttentionPooling
@@ -49,8 +49,18 @@ class SegmentConsensus(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (P, T, V, C) to (P, C)."""
-        frames = x.mean(dim=2).transpose(1, 2)
-        evidence = F.adaptive_avg_pool1d(frames, self.segments).transpose(1, 2)
+        frames, count = x.mean(dim=2), x.shape[1]
+        evidence = torch.stack(
+            [
+                frames[:, i * count // self.segments : self._end(i, count)].mean(dim=1)
+                for i in range(self.segments)
+            ],
+            dim=1,
+        )
         if self.attention is not None:
             return self.attention(evidence.unsqueeze(2))
         return evidence.amax(dim=1) if self.consensus == "max" else evidence.mean(dim=1)
+
+    def _end(self, segment: int, frames: int) -> int:
+        """Return the frame behind a segment; segments share a frame where they do not fit."""
+        return ((segment + 1) * frames + self.segments - 1) // self.segments

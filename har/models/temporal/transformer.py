@@ -54,6 +54,6 @@ class TransformerPooling(nn.Module):
         frames = self.embed(x.mean(dim=2))
         positions = torch.arange(x.shape[1], device=x.device, dtype=self.class_token.dtype)
         frames = frames + sinusoidal_positions(positions, self.out_channels)
-        token = self.class_token.expand(len(frames), 1, -1)
+        token = self.class_token.expand(frames.shape[0], 1, -1)
         tokens = torch.cat([token.to(frames.dtype), frames], dim=1)
         return self.norm(self.layers(tokens)[:, 0])

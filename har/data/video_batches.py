@@ -1,0 +1,114 @@
+"""Reads a batch of video clips: the sampled frames, cropped and resized."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from har.data.batches import BatchRequest
+from har.data.sampling import Sampler
+from har.data.video_crops import ClipView, Crop
+from har.data.video_store import VideoStore
+from har.samples import Batch
+
+ClipAugmentation = Callable[[np.ndarray, int], np.ndarray]
+"""Maps frames (T, H, W, 3) uint8 and a seed to frames of the same shape."""
+
+FrameChoice = Callable[[int, np.ndarray], np.ndarray]
+"""Keeps some of the positions (T,) that were proposed for a row of the store."""
+
+
+class VideoBatches(Dataset[Batch]):
+    """Reads a requested batch.
+
+    Args:
+        store: prepared videos.
+        sampler: temporal strategy; a position between two frames takes the nearer one.
+        crop: part of the picture; one with several ``parts`` gives a view for each in testing.
+        size: height and width of the frames that a model sees, in pixels.
+        training: draw positions and crops at random.
+        augment: changes the frames of a clip on the CPU, in training only.
+        choose: keeps the best of the frames that the sampler proposes; None keeps them all.
+    """
+
+    def __init__(
+        self,
+        store: VideoStore,
+        sampler: Sampler,
+        crop: Crop,
+        size: int,
+        training: bool,
+        augment: Sequence[ClipAugmentation] = (),
+        choose: FrameChoice | None = None,
+    ):
+        self.store = store
+        self.sampler = sampler
+        self.crops: tuple[Crop, ...] = (crop,) if training else getattr(crop, "parts", (crop,))
+        self.size = size
+        self.training = training
+        self.augment = tuple(augment) if training else ()
+        self.choose = choose
+
+    def __getitem__(self, request: BatchRequest) -> Batch:
+        rng = np.random.default_rng(request.seed) if self.training else None
+        index = self.store.index
+        positions = self.sampler(index.frame_count[request.rows], rng)
+        crop_seeds = np.random.default_rng((request.seed, 1)).integers(2**62, size=len(positions))
+        frame_numbers = np.rint(positions).astype(np.int64)
+        clips = [
+            self._clip(int(request.rows[number]), view, crop, int(crop_seeds[number]))
+            for number in range(len(positions))[request.share]
+            for view in frame_numbers[number]
+            for crop in self.crops
+        ]
+        views = positions.shape[1] * len(self.crops)
+        rows = np.repeat(request.rows[request.share], views)
+        labels = torch.from_numpy(index.label[rows].astype(np.int64))
+        return video_batch(torch.stack(clips), labels, torch.from_numpy(rows), views, request.seed)
+
+    def _clip(self, row: int, positions: np.ndarray, crop: Crop, seed: int) -> Tensor:
+        frames, index = self.store.frames(row), self.store.index
+        if self.choose is not None:
+            positions = self.choose(row, positions)
+        view = ClipView(
+            height=frames.shape[1],
+            width=frames.shape[2],
+            recording=str(index.recording[row]),
+            start_sec=float(index.start_sec[row]),
+            end_sec=float(index.end_sec[row]),
+        )
+        rng = np.random.default_rng(seed) if self.training else None
+        top, left, height, width = crop(view, rng)
+        cut = np.ascontiguousarray(frames[positions, top : top + height, left : left + width])
+        for augmentation in self.augment:
+            cut = augmentation(cut, seed)
+        return resized(torch.from_numpy(cut), self.size)
+
+
+def resized(frames: Tensor, size: int) -> Tensor:
+    """Resize frames (T, H, W, 3) uint8 to (T, size, size, 3)."""
+    if frames.shape[1:3] == (size, size):
+        return frames
+    moved = frames.permute(0, 3, 1, 2)
+    scaled = functional.interpolate(moved, (size, size), mode="bilinear", antialias=True)
+    return scaled.permute(0, 2, 3, 1).contiguous()
+
+
+def video_batch(
+    frames: Tensor, labels: Tensor, rows: Tensor, views: int = 1, seed: int = 0
+) -> Batch:
+    """Return a batch that has frames and no joints."""
+    count, length = frames.shape[:2]
+    return Batch(
+        joints=torch.zeros(count, 0, length, 0, 0),
+        confidence=torch.zeros(count, 0, length, 0),
+        person_mask=torch.zeros(count, 0, dtype=torch.bool),
+        labels=labels,
+        clip_index=rows,
+        views=views,
+        seed=seed,
+        frames=frames,
+    )

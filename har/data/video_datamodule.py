@@ -1,0 +1,64 @@
+"""Clips of video in batches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from har.data.balance import Balance
+from har.data.loaders import BatchLoaders
+from har.data.splits import Split
+from har.data.video_store import VideoStore
+from har.data.video_transforms import VideoTransform
+from har.samples import Batch
+
+
+class VideoDataModule(BatchLoaders):
+    """Serves the clips of a split in batches of frames; transforms run on the batch's device.
+
+    Args:
+        store: prepared videos.
+        split: rows for training, validation and testing.
+        train_clips, test_clips: read a requested batch for training, and for testing.
+        augment: transforms of training batches.
+        batch_size, eval_batch_size, repeat, balance, clip_weights, workers, seed: see
+            ``BatchLoaders``.
+    """
+
+    def __init__(
+        self,
+        store: VideoStore,
+        split: Split,
+        train_clips: Dataset[Batch],
+        test_clips: Dataset[Batch],
+        augment: Sequence[VideoTransform] = (),
+        batch_size: int = 16,
+        eval_batch_size: int = 16,
+        repeat: int = 1,
+        balance: Balance = "none",
+        clip_weights: np.ndarray | None = None,
+        workers: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(
+            store,
+            split,
+            train_clips,
+            test_clips,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            repeat=repeat,
+            balance=balance,
+            clip_weights=clip_weights,
+            workers=workers,
+            seed=seed,
+        )
+        self.augment = tuple(augment)
+
+    def transform(self, batch: Batch, training: bool) -> Batch:
+        """Augment a training batch, drawing from the batch's own seed."""
+        rng = torch.Generator().manual_seed(batch.seed)
+        for transform in self.augment if training else ():
+            batch = transform(batch, rng)
+        return batch

@@ -1,0 +1,121 @@
+"""Runs the graph of a bundle with onnxruntime."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.edge.bundle import Bundle, BundleError
+
+DEFAULT_PROVIDERS = ("CPUExecutionProvider",)
+
+
+def open_session(
+    model: Path, threads: int | None = None, providers: tuple[str, ...] = DEFAULT_PROVIDERS
+) -> Any:
+    """Return an onnxruntime session.
+
+    Args:
+        model: path of the graph.
+        threads: for one operator; None leaves it to onnxruntime.
+        providers: execution providers, the first that can takes a node.
+
+    Raises:
+        BundleError: onnxruntime is not installed, lacks a provider, or cannot load the graph.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BundleError("onnxruntime is not installed: pip install har[edge]") from error
+    there = onnxruntime.get_available_providers()
+    if missing := [name for name in providers if name not in there]:
+        raise BundleError(
+            f"onnxruntime has no {', '.join(missing)} here; it has {', '.join(there)}"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=list(providers))
+    except Exception as error:
+        raise BundleError(
+            f"onnxruntime cannot load {model}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+class ClipModel:
+    """A model of whole windows.
+
+    Args:
+        bundle: of kind "clip".
+        threads, providers: see ``open_session``.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int | None = None,
+        providers: tuple[str, ...] = DEFAULT_PROVIDERS,
+    ):
+        if bundle.kind != "clip":
+            raise BundleError(f"{bundle.folder} is a model of kind {bundle.kind}, not clip")
+        self.session = open_session(bundle.model, threads, providers)
+
+    def __call__(self, poses: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+        """Return class probabilities.
+
+        Args:
+            poses: (N, M, T, V, C) float32.
+            confidence: (N, M, T, V) float32; 0 for what was not seen.
+
+        Returns:
+            (N, classes).
+        """
+        fed = {"poses": poses.astype(np.float32), "confidence": confidence.astype(np.float32)}
+        return self.session.run(["probabilities"], fed)[0]
+
+
+class StepModel:
+    """A model that takes one frame at a time and keeps its state outside the graph.
+
+    Args:
+        bundle: of kind "step".
+        threads, providers: see ``open_session``.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int | None = None,
+        providers: tuple[str, ...] = DEFAULT_PROVIDERS,
+    ):
+        if bundle.kind != "step":
+            raise BundleError(f"{bundle.folder} is a model of kind {bundle.kind}, not step")
+        self.session = open_session(bundle.model, threads, providers)
+        given = {"poses", "confidence"}
+        self._states = [i for i in self.session.get_inputs() if i.name not in given]
+        self._outputs = [output.name for output in self.session.get_outputs()]
+        self._inputs = {entry.name for entry in self.session.get_inputs()}
+
+    def initial_state(self) -> dict[str, np.ndarray]:
+        """Return the state before the first frame: zeros."""
+        kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+        return {
+            state.name: np.zeros(
+                [size if isinstance(size, int) else 1 for size in state.shape], kinds[state.type]
+            )
+            for state in self._states
+        }
+
+    def __call__(
+        self, poses: np.ndarray, confidence: np.ndarray, state: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the probabilities (N, classes) after one more frame, and the new state."""
+        fed = {"poses": poses.astype(np.float32), "confidence": confidence.astype(np.float32)}
+        fed = {name: value for name, value in fed.items() if name in self._inputs}
+        found = self.session.run(self._outputs, {**fed, **state})
+        named = dict(zip(self._outputs, found, strict=True))
+        probabilities = named.pop("probabilities")
+        return probabilities, {state.name: named[f"new_{state.name}"] for state in self._states}

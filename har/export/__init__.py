@@ -1,0 +1,1 @@
+"""Models outside Python: ONNX graphs, step-wise inference, and bundles for devices."""

@@ -1,0 +1,1 @@
+"""Camera conditions: measures of clips, filters by them, and corruptions."""

@@ -1,0 +1,185 @@
+"""From a checkpoint to a bundle: a graph that is proven on real clips, and what it is."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from har.errors import ConfigError
+from har.export.bundle import CARD, MODEL, staged_folder, write_manifest
+from har.export.graph import PoseClassifier
+from har.export.onnx_file import (
+    EXPORTER,
+    OPSET,
+    ExportError,
+    Port,
+    open_session,
+    run_session,
+    write_onnx,
+)
+from har.export.parity import ACCURACY_LOSS_FLAGGED, LIMITS, check_parity, compare
+from har.export.quantise import quantise
+from har.models.cost import parameter_count
+from har.run.export_card import describe, write_card
+from har.run.export_facts import bundle_facts, window_seconds
+from har.run.trained import (
+    InputShape,
+    Trained,
+    accuracy,
+    clip_batches,
+    example,
+    graph_inputs,
+    input_shape,
+    load_trained,
+    model_probabilities,
+    other_frames,
+    ports,
+    session_probabilities,
+)
+from har.samples import Batch
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.float32}
+"""Precisions, and what the graph is written in; int8 is made from fp32."""
+
+PROOF_CLIPS, CALIBRATION_CLIPS = 256, 64
+ANY_DTYPE = max(limits.max_difference for limits in LIMITS.values())
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A bundle that was written: its folder and the content of ``bundle.json``."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+
+def export(
+    ckpt: Path,
+    out: Path,
+    precision: str = "fp32",
+    store: Path | None = None,
+    any_data: bool = False,
+    labels: str | None = None,
+    clips: int = PROOF_CLIPS,
+) -> ExportResult:
+    """Export a checkpoint as an ONNX bundle, if the graph computes what the model computes.
+
+    Args:
+        ckpt: checkpoint of a run.
+        out: folder of the bundle.
+        precision: one of ``DTYPES``.
+        store: clip store, where it is not where the run found it.
+        any_data: prove it on data other than the run's own, too.
+        labels: dataset whose labels the graph gives, where the model learnt from several.
+        clips: how many test clips prove it; all their views are used.
+
+    Raises:
+        ExportError: the model has no ONNX form, or the graph is not the model.
+        HarError: something the user gave cannot be used.
+    """
+    if precision not in DTYPES:
+        raise ConfigError(f"precision={precision}: give one of {', '.join(DTYPES)}")
+    trained = load_trained(ckpt, store, any_data, labels)
+    with staged_folder(out) as folder:
+        content = {**_write_graph(trained, precision, clips, folder), **_facts(trained)}
+        write_card(folder / CARD, trained, content)
+        manifest = write_manifest(folder, content)
+    print(describe(manifest))
+    print(f"bundle: {out}")
+    return ExportResult(out, manifest)
+
+
+def _write_graph(trained: Trained, precision: str, clips: int, folder: Path) -> dict[str, Any]:
+    """Write the graph and prove it; return what it is and how far it is from the model."""
+    path = folder / MODEL
+    shape = _write_with_free_axes(trained, DTYPES[precision], path)
+    tested = list(clip_batches(trained, trained.experiment.split.test, clips))
+    model = model_probabilities(trained, tested)
+    exported = session_probabilities(path, tested)
+    written_as = "fp32" if precision == "int8" else precision
+    parity = compare(model, exported)
+    check_parity(parity, written_as)
+    record = {**asdict(parity), "limits": asdict(LIMITS[written_as]), "precision": written_as}
+    seconds = window_seconds(trained.experiment, trained.config)
+    window = {**asdict(shape), "seconds": round(seconds, 3)}
+    about = _describe_model(trained, precision, *ports(trained, shape))
+    content: dict[str, Any] = {"model": about, "window": window, "parity": record}
+    if precision == "int8":
+        content["quantisation"] = _quantise(trained, path, tested, model)
+    return content
+
+
+def _write_with_free_axes(trained: Trained, dtype: torch.dtype, path: Path) -> InputShape:
+    """Write the graph for any number of frames if it is right on others, else for one."""
+    graph, shape = trained.graph(dtype), input_shape(trained)
+    inputs, outputs = ports(trained, shape)
+    write_onnx(graph, example(trained, shape), inputs, outputs, path)
+    if not shape.any_frames or _right_on(graph, example(trained, other_frames(shape)), path):
+        return shape
+    shape = replace(shape, any_frames=False)
+    inputs, outputs = ports(trained, shape)
+    write_onnx(graph, example(trained, shape), inputs, outputs, path)
+    return shape
+
+
+def _right_on(graph: PoseClassifier, inputs: tuple[Tensor, Tensor], path: Path) -> bool:
+    arrays = dict(zip(("poses", "confidence"), (x.numpy() for x in inputs), strict=True))
+    try:
+        found = run_session(open_session(path), arrays)[0]
+    except ExportError:
+        return False
+    return bool(np.abs(found - graph(*inputs).numpy()).max() < ANY_DTYPE)
+
+
+def _describe_model(
+    trained: Trained, precision: str, inputs: tuple[Port, ...], outputs: tuple[Port, ...]
+) -> dict[str, Any]:
+    return {
+        "file": MODEL,
+        "kind": "clip",
+        "precision": precision,
+        "opset": OPSET,
+        "exporter": EXPORTER,
+        "inputs": [asdict(port) for port in inputs],
+        "outputs": [asdict(port) for port in outputs],
+        "parameters": parameter_count(trained.experiment.module.classifier),
+        "backbone": _backbone(trained.config),
+    }
+
+
+def _facts(trained: Trained) -> dict[str, Any]:
+    return bundle_facts(trained.ckpt, trained.experiment, trained.config, trained.outputs)
+
+
+def _backbone(config: Mapping[str, Any]) -> str:
+    return str(config["model"]["backbone"]["_target_"]).rpartition(".")[2]
+
+
+def _quantise(
+    trained: Trained, path: Path, tested: list[Batch], model: np.ndarray
+) -> dict[str, Any]:
+    """Replace a float graph by an int8 one; return what that costs on the tested clips."""
+    source = path.with_name("float.onnx")
+    path.rename(source)
+    rows = trained.experiment.split.train
+    calibration = clip_batches(trained, rows, CALIBRATION_CLIPS)
+    count = quantise(source, path, (graph_inputs(batch) for batch in calibration))
+    source.unlink()
+    quantised = session_probabilities(path, tested)
+    before, after = (accuracy(trained, tested, found) for found in (model, quantised))
+    lost = None if before is None or after is None else before - after
+    change = compare(model, quantised)
+    return {
+        "operators": count,
+        "calibration_clips": min(CALIBRATION_CLIPS, len(rows)),
+        "top1_before": before,
+        "top1_after": after,
+        "top1_lost": lost,
+        "flagged": lost is None or lost > ACCURACY_LOSS_FLAGGED,
+        "top1_agreement": change.top1_agreement,
+        "max_difference": change.max_difference,
+    }
