@@ -66,6 +66,11 @@ def test_avi_that_stores_frames_out_of_order(tmp_path):
         assert numbers(reader.frames(range(30))) == list(range(30))
         assert numbers(reader.frames([7, 2])) == [7, 2]
         assert reader.fps == 30
+
+
+def test_an_avi_out_of_order_is_not_given_to_torchcodec(tmp_path):
+    pytest.importorskip("torchcodec", reason="needs har[torchcodec]")
+    path = write_video(tmp_path / "b_frames.avi", count=30, b_frames=3)
     with pytest.raises(VideoError, match="use decoder=pyav"):
         open_video(path, decoder="torchcodec")
 
