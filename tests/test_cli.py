@@ -193,6 +193,7 @@ def test_a_damaged_store_is_told_and_left_out(tmp_path, capsys):
     assert "warning: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_models_are_listed_with_paper_and_size(capsys):
     assert main(["models", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)

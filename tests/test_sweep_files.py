@@ -103,6 +103,7 @@ def search(trials=None) -> Sweep:
     return Sweep("parabola", "train.py", "bayes", "val/top1", True, (x,), trials=trials)
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_best_and_goes_on_where_it_stopped(own_program):
     pytest.importorskip("optuna", reason="needs the extra sweep")
     out = own_program / "study"

@@ -6,6 +6,7 @@ from har.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", list_suites())
+@pytest.mark.slow
 def test_every_suite_names_methods_that_compose(name):
     suite = load_suite(name)
     jobs = {job.method: job for job in suite.jobs()}

@@ -46,6 +46,7 @@ def step_through(model, given, states=None):
 @pytest.mark.parametrize("hop", [1, 4])
 @pytest.mark.parametrize("streams", [("joint",), ("joint", "bone_motion")])
 @pytest.mark.parametrize("backbone", [STGCN, STGCNPP, CTRGCN, AAGCN])
+@pytest.mark.slow
 def test_steps_equal_the_clip_model_with_the_means_of_the_clip(backbone, streams, hop):
     exact, of = classifier(backbone, streams=streams, **SMALL).double(), recipe(streams)
     given = stream()

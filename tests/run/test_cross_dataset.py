@@ -89,6 +89,7 @@ def shared(clinic):
     return train(config(clinic, "name=shared"))
 
 
+@pytest.mark.slow
 def test_each_dataset_has_results_of_its_own(shared):
     results = read_results(shared.folder)
     assert set(results["datasets"]) == {"synthetic_home", "clinic"}
@@ -111,6 +112,7 @@ def test_pictures_and_predictions_lie_by_dataset(shared):
     assert "clinic" in (shared.folder / "clinic" / "model_card.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_checkpoint_alone_gives_the_same_numbers(shared, tmp_path):
     again = evaluate(shared.folder / "checkpoints/best.ckpt", out=tmp_path / "again")
     assert again.results["metrics"] == shared.results["metrics"]
@@ -134,6 +136,7 @@ def test_clips_that_nobody_could_tell_do_not_train(clinic, capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_dataset_left_out_of_training_only_tests(clinic):
     run = train(config(clinic, "name=left_out", "protocol.leave_out=clinic"))
     parts = run.results["split"]["clinic"]
@@ -144,6 +147,7 @@ def test_a_dataset_left_out_of_training_only_tests(clinic):
     assert run.results["left_out"] == "clinic"
 
 
+@pytest.mark.slow
 def test_a_head_for_each_dataset(clinic):
     run = train(config(clinic, "name=heads", "labels=separate", "trainer.max_epochs=1"))
     assert run.results["datasets"]["clinic"]["metrics"]["classes"] == 4

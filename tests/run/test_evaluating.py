@@ -79,6 +79,7 @@ def test_a_checkpoint_in_its_run_folder_is_evaluated_beside_the_run(finished):
     assert (finished.folder / "results.json").read_bytes() == results
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_evaluated_as_they_were(tmp_path):
     run = train(make_config("name=ema", "ema=ema", "ema.decay=0.5", "trainer.max_epochs=1"))
     again = evaluate(run.folder / "checkpoints/best.ckpt", out=tmp_path)
@@ -130,6 +131,7 @@ def test_another_joint_layout_is_told_by_name(checkpoint, kinect20_store, any_da
     assert not (checkpoint.parent / "evaluation").exists()
 
 
+@pytest.mark.slow
 def test_another_joint_layout_is_fine_where_a_transform_converts_it(kinect20_store, tmp_path):
     convert = "{_target_: har.data.transforms.ConvertLayout, target: coco17}"
     run = train(make_config(f"transform.normalise=[{convert}]", "trainer.max_epochs=1"))

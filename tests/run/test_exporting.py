@@ -65,6 +65,7 @@ def test_a_graph_that_is_not_the_model_is_not_written(checkpoint, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_steps_are_a_bundle_too(checkpoint, tmp_path):
     manifest = export_steps(checkpoint, tmp_path / "b", hop=2)
     assert manifest["model"]["kind"] == "step"

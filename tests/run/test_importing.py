@@ -103,6 +103,7 @@ def test_the_checkpoint_tells_where_it_is_from(imported, published):
     }
 
 
+@pytest.mark.slow
 def test_an_imported_checkpoint_is_evaluated(imported, store, tmp_path):
     run = evaluate(imported.path, out=tmp_path, store=store, any_data=True)
     results = read_results(run.folder)
@@ -110,6 +111,7 @@ def test_an_imported_checkpoint_is_evaluated(imported, store, tmp_path):
     assert results["data_fingerprint"] != "imported"
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_an_imported_checkpoint(imported, store, capsys):
     plan = (
         "name=tuned",

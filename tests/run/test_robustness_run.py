@@ -121,6 +121,7 @@ def test_the_outputs_lie_in_the_run_folder_by_default(checkpoint, finished):
     assert content["datasets"]["synthetic_home"]["methods"].keys() == {"finished"}
 
 
+@pytest.mark.slow
 def test_one_frame_and_nobody_at_all(checkpoint, store, tmp_path):
     """Clips of one frame, and clips in which nobody is seen, are tested like all others."""
 

@@ -70,6 +70,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(finished, epoch, batch):
     assert_same_run(resumed, finished)
 
 
+@pytest.mark.slow
 def test_an_average_of_the_weights_goes_on_too():
     whole = train(make_config("name=ema_whole", *EMA, *RANDOM))
     start_and_stop("name=ema_stopped", *EMA, *RANDOM, epoch=2, batch=1)
@@ -95,6 +96,7 @@ def _stop(*arguments: object) -> None:
     raise StoppedError
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_between_its_two_checkpoints_repeats_the_epoch(finished, monkeypatch):
     config = make_config("name=between", *RANDOM)
     save = CheckpointFiles.save_checkpoint
@@ -111,6 +113,7 @@ def test_a_run_that_stopped_between_its_two_checkpoints_repeats_the_epoch(finish
     assert_same_run(train({**config, "resume": True}), finished)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_remembered_over_a_stop(monkeypatch):
     def log_scripted(module: RecognitionModule) -> None:
         module.collect_outputs()

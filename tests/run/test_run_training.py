@@ -77,6 +77,7 @@ def test_the_last_checkpoint_knows_the_best_epoch_up_to_itself(finished):
     assert float(state["best_model_score"]) == finished.score
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_a_run_and_another_does_not(finished):
     torch.manual_seed(12345)  # the caller's own random numbers do not matter
     torch.rand(7)
@@ -95,6 +96,7 @@ def test_without_a_validation_part_the_last_epoch_is_taken():
     assert "val/loss" not in read_metrics(run.folder)[0]
 
 
+@pytest.mark.slow
 def test_validation_every_other_epoch(monkeypatch):
     _script_validation(monkeypatch, {1: 0.25, 3: 0.5})
     run = train(
@@ -115,6 +117,7 @@ def _script_validation(monkeypatch, scores: dict[int, float]) -> None:
     monkeypatch.setattr(RecognitionModule, "on_validation_epoch_end", log_scripted)
 
 
+@pytest.mark.slow
 def test_the_validation_loss_is_the_mean_over_clips_and_views():
     sampling = ("sampling=uniform", "sampling.frames=8", "sampling.test.views=3")
     overrides = ("name=views", *sampling, "trainer.max_epochs=1")

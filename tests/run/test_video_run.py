@@ -68,6 +68,7 @@ def make_config(store, *overrides):
     )
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_leave_a_run_folder(store):
     run = train(make_config(store))
     results = read_results(run.folder)
@@ -78,6 +79,7 @@ def test_train_and_evaluate_leave_a_run_folder(store):
     assert again.results["top1"] == results["top1"]
 
 
+@pytest.mark.slow
 def test_a_probe_trains_on_features(store, tmp_path):
     shape = extract_features(make_config(store), tmp_path / "features")
     assert shape[0] == 8

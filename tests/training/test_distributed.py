@@ -18,6 +18,7 @@ def alone() -> dict:
     return train_steps(rank=0, count=1)
 
 
+@pytest.mark.slow
 def test_losses_gradients_and_statistics_are_those_of_one_process(alone, tmp_path):
     first, second = two_processes(tmp_path, together=True)
     mean_losses = torch.tensor([first["losses"], second["losses"]]).mean(0)
