@@ -9,9 +9,9 @@ def main(config: DictConfig) -> None:
     """Run the cell in the folder ``cell``."""
     from pathlib import Path
 
-    from har.benchmark.cell import run_cell
+    from har.benchmark.runner import run_in_process
 
-    run_cell(Path(config.cell))
+    run_in_process(Path(config.cell), threads=config.threads)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _run_local(cells: Sequence[Cell], jobs: int, gpus: Sequence[str]) -> None:
             gpu = slots.get()
             try:
                 progress.console.print(f"{cell.job.name}: {cell.status}, starts")
-                _run_in_process(cell, gpu, jobs)
+                run_in_process(cell.folder, gpu, _share_of_cores(jobs))
             finally:
                 slots.put(gpu)
             progress.console.print(f"{cell.job.name}: {_outcome(cell)}")
@@ -167,25 +167,36 @@ def _run_local(cells: Sequence[Cell], jobs: int, gpus: Sequence[str]) -> None:
         list(pool.map(run, cells))
 
 
-def _run_in_process(cell: Cell, gpu: str | None, jobs: int) -> None:
-    """Run a cell in a process of its own, which cannot take the others down with it."""
+def run_in_process(folder: Path, gpu: str | None = None, threads: int | None = None) -> None:
+    """Run a cell in a process of its own, which cannot take the others down with it.
+
+    Args:
+        folder: of the cell.
+        gpu: number of the one GPU that it may see; None leaves what is visible.
+        threads: for torch, unless ``OMP_NUM_THREADS`` says so; None leaves it to torch.
+    """
     environment = dict(os.environ)
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
-    if jobs > 1 and "OMP_NUM_THREADS" not in environment:
-        environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
-    command = [sys.executable, "-m", "har.benchmark.cell", str(cell.folder)]
-    with (cell.folder / LOG).open("ab") as log:
+    if threads is not None:
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
+    command = [sys.executable, "-m", "har.benchmark.cell", str(folder)]
+    with (folder / LOG).open("ab") as log:
         done = subprocess.run(
             command, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False
         )
     if done.returncode < 0:
-        _note_death(cell, -done.returncode)
+        _note_death(folder, -done.returncode)
 
 
-def _note_death(cell: Cell, signal: int) -> None:
+def _note_death(folder: Path, signal: int) -> None:
     told = f"the process was ended by signal {signal} (9: often for want of memory); see {LOG}"
-    write_json_atomic(cell.folder / CELL, {**cell.record, "status": FAILED, "error": told})
+    record = read_json(folder / CELL)
+    write_json_atomic(folder / CELL, {**record, "status": FAILED, "error": told})
+
+
+def _share_of_cores(jobs: int) -> int | None:
+    return max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
 
 
 def _run_hydra(cells: Sequence[Cell], launcher: str, jobs: int) -> None:
@@ -194,7 +205,7 @@ def _run_hydra(cells: Sequence[Cell], launcher: str, jobs: int) -> None:
     folders = ",".join(f"'{cell.folder.resolve()}'" for cell in cells)
     command = [
         sys.executable, str(program), "--multirun", f"hydra/launcher={launcher}", f"cell={folders}",
-        *_limit_of(launcher, jobs),
+        f"threads={_share_of_cores(jobs) or 'null'}", *_limit_of(launcher, jobs),
     ]  # fmt: skip
     done = subprocess.run(command, check=False)
     if done.returncode != 0 and all(cell.status == "waiting" for cell in cells):

@@ -147,3 +147,12 @@ def test_wrong_overrides_are_told_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match="bach_size"):
         plan_suite(load_suite(str(path)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_of_a_launcher_of_hydra(ran, tmp_path):
+    reason = "needs the extra launchers"
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason=reason)
+    _, plan, _ = ran
+    two = plan_suite(plan.suite, tmp_path, only=["mlp.joint", "mlp.bone"])
+    assert run_plan(two, launcher="joblib", jobs=2) == ()
+    assert {cell.status for cell in two.cells} == {FINISHED}
