@@ -172,9 +172,9 @@ def _work(
 ) -> Callable[[], object]:
     """Return one inference on moving people."""
     rng = np.random.default_rng(0)
-    frames = bundle.frames if bundle.kind == "clip" else 1
-    joints = len(bundle.joints)
-    shape = (batch, 1, frames, joints, bundle.coordinates)
+    joint_shape = (len(bundle.joints), bundle.coordinates)
+    clip_shape = (batch, 1, bundle.frames, *joint_shape)
+    shape = clip_shape if bundle.kind == "clip" else (1, bundle.hop, *joint_shape)
     poses = rng.normal(size=shape).astype(np.float32)
     seen = np.ones(shape[:-1], np.float32)
     if bundle.kind == "clip":

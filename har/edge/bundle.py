@@ -56,6 +56,8 @@ class Bundle:
         frames: frames of a window.
         fps: frames a second that the model was trained on.
         window_s: seconds that a window spans.
+        hop: frames that a step model takes at once.
+        warm_up: frames before a step model has seen enough to be believed.
         joints: names of the joints, in the order the model takes them.
         edges: pairs of joint indices, for drawing.
         coordinates: 2 or 3.
@@ -72,6 +74,8 @@ class Bundle:
     frames: int
     fps: float
     window_s: float
+    hop: int
+    warm_up: int
     joints: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     coordinates: int
@@ -145,6 +149,8 @@ def _build(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
         frames=int(window["frames"]),
         fps=fps,
         window_s=float(window.get("seconds") or window["frames"] / fps),
+        hop=int(window.get("frames_per_step") or 1),
+        warm_up=int(window.get("warm_up_frames") or 0),
         joints=tuple(layout["joints"]),
         edges=tuple((index[a], index[b]) for a, b in layout["edges"]),
         coordinates=int(manifest["coordinates"]),

@@ -78,7 +78,7 @@ class ClipModel:
 
 
 class StepModel:
-    """A model that takes one frame at a time and keeps its state outside the graph.
+    """A model that takes a few frames at a time and keeps its state outside the graph.
 
     Args:
         bundle: of kind "step".
@@ -94,13 +94,15 @@ class StepModel:
         if bundle.kind != "step":
             raise BundleError(f"{bundle.folder} is a model of kind {bundle.kind}, not step")
         self.session = open_session(bundle.model, threads, providers)
-        given = {"poses", "confidence"}
-        self._states = [i for i in self.session.get_inputs() if i.name not in given]
-        self._outputs = [output.name for output in self.session.get_outputs()]
-        self._inputs = {entry.name for entry in self.session.get_inputs()}
+        poses = ("poses", "confidence")
+        self._states = [i for i in self.session.get_inputs() if i.name not in poses]
+        self._next = {s.name: f"next.{s.name.removeprefix('state.')}" for s in self._states}
+        there = {output.name for output in self.session.get_outputs()}
+        if lost := sorted(set(self._next.values()) - there):
+            raise BundleError(f"{bundle.model} takes a state but does not return it: {lost[0]}")
 
     def initial_state(self) -> dict[str, np.ndarray]:
-        """Return the state before the first frame: zeros."""
+        """Return the state of one person before the first frame: zeros."""
         kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
         return {
             state.name: np.zeros(
@@ -112,10 +114,17 @@ class StepModel:
     def __call__(
         self, poses: np.ndarray, confidence: np.ndarray, state: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return the probabilities (N, classes) after one more frame, and the new state."""
+        """Take the next frames of a person.
+
+        Args:
+            poses: (1, hop, V, C) at the model's frame rate.
+            confidence: (1, hop, V).
+            state: what the step before returned.
+
+        Returns:
+            Probabilities (1, classes), and the new state.
+        """
         fed = {"poses": poses.astype(np.float32), "confidence": confidence.astype(np.float32)}
-        fed = {name: value for name, value in fed.items() if name in self._inputs}
-        found = self.session.run(self._outputs, {**fed, **state})
-        named = dict(zip(self._outputs, found, strict=True))
-        probabilities = named.pop("probabilities")
-        return probabilities, {state.name: named[f"new_{state.name}"] for state in self._states}
+        names = ["probabilities", *self._next.values()]
+        found = dict(zip(names, self.session.run(names, {**fed, **state}), strict=True))
+        return found["probabilities"], {own: found[new] for own, new in self._next.items()}

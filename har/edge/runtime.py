@@ -13,7 +13,7 @@ from har.edge.engine import ClipModel, StepModel
 from har.edge.events import Alarm, Smoother, label_mask
 from har.edge.frames import PoseFrame
 from har.edge.settings import Settings
-from har.edge.window import Window
+from har.edge.window import Resampler, Window
 
 Message = dict[str, Any]
 LATENCIES_KEPT = 1000
@@ -24,11 +24,14 @@ class _Person:
     """What is known of one person that is followed."""
 
     window: Window
+    resampler: Resampler
     smoother: Smoother
     alarms: list[Alarm]
     next_time: float = -np.inf
     seen_at: float = -np.inf
     state: dict[str, np.ndarray] | None = None
+    samples: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    taken: int = 0
 
 
 @dataclass
@@ -129,6 +132,7 @@ class Runtime:
                     len(bundle.joints),
                     bundle.coordinates,
                 ),
+                Resampler(bundle.fps),
                 Smoother(settings.smoothing_s),
                 [Alarm(kind, name, settings.alarms[kind]) for kind in self.masks],
             )
@@ -152,12 +156,7 @@ class Runtime:
     ) -> np.ndarray | None:
         """Return class probabilities (K,) if it is time for them."""
         if isinstance(self.model, StepModel):
-            if person.state is None:
-                person.state = self.model.initial_state()
-            found, person.state = self.model(
-                pose[None, None, None], seen[None, None, None], person.state
-            )
-            return self._when_due(person, time, found[0])
+            return self._step(self.model, person, time, pose, seen)
         person.window.add(time, pose, seen)
         if time < person.next_time:
             return None
@@ -167,13 +166,27 @@ class Runtime:
         person.next_time = time + self.settings.every_s
         return self.model(poses[None, None], confidence[None, None])[0]
 
-    def _when_due(self, person: _Person, time: float, found: np.ndarray) -> np.ndarray | None:
-        if not np.isfinite(person.next_time):
-            person.next_time = time + self.bundle.window_s * self.settings.least_seen
-        if time < person.next_time:
+    def _step(
+        self, model: StepModel, person: _Person, time: float, pose: np.ndarray, seen: np.ndarray
+    ) -> np.ndarray | None:
+        """Feed what came since the frame before, at the model's frame rate, a hop at a time."""
+        bundle = self.bundle
+        if person.state is None:
+            person.state = model.initial_state()
+        found = None
+        for sample in person.resampler(time, pose, seen):
+            person.samples.append(sample)
+            if len(person.samples) == bundle.hop:
+                poses, confidence = (
+                    np.stack(part)[None] for part in zip(*person.samples, strict=True)
+                )
+                person.samples.clear()
+                found, person.state = model(poses, confidence, person.state)
+                person.taken += bundle.hop
+        if found is None or time < person.next_time or person.taken < bundle.warm_up:
             return None
         person.next_time = time + self.settings.every_s
-        return found
+        return found[0]
 
     def _state(self, name: str, time: float, probabilities: np.ndarray) -> Message:
         best = int(probabilities.argmax())

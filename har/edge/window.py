@@ -1,5 +1,7 @@
 """The last seconds of one person, kept in a ring, and read out at the model's frame rate."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 
@@ -72,3 +74,38 @@ class Window:
         poses[:] = np.where(both[..., None] > 0, mixed, 0.0)
         seen[:] = both
         return poses, seen, float((seen.max(axis=1) > 0).mean())
+
+
+class Resampler:
+    """Turns frames at any times into frames at a steady rate, each as soon as it is known.
+
+    Args:
+        fps: frames a second that come out.
+    """
+
+    def __init__(self, fps: float):
+        self.step = 1.0 / fps
+        self._last: tuple[float, np.ndarray, np.ndarray] | None = None
+        self._next = 0.0
+
+    def __call__(
+        self, time: float, pose: np.ndarray, seen: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Take a frame (V, C) with confidence (V,); yield the frames due until its time.
+
+        A joint is interpolated if it was seen before and after, not farther apart than three steps
+        plus a tenth of a second; else it is zero with confidence 0.
+        """
+        if self._last is None:
+            self._last, self._next = (time, pose, seen), time + self.step
+            yield pose, seen
+            return
+        before, old_pose, old_seen = self._last
+        near = time - before <= 3 * self.step + 0.1
+        while self._next <= time + 1e-9:
+            share = (self._next - before) / (time - before)
+            both = np.minimum(old_seen, seen) * near
+            mixed = old_pose * (1 - share) + pose * share
+            yield np.where(both[:, None] > 0, mixed, 0.0).astype(np.float32), both
+            self._next += self.step
+        self._last = (time, pose, seen)

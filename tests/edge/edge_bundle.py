@@ -110,3 +110,45 @@ def write_manifest(folder: Path, manifest: dict) -> None:
 def line(time: float, height: float, person: int | str = 1) -> str:
     joints = [[0.0, height, 2.0]] * len(JOINTS)
     return json.dumps({"t": time, "people": [{"id": person, "joints": joints}]})
+
+
+def write_step_bundle(folder: Path, hop: int = 2, warm_up: int = 10) -> Path:
+    """Write a bundle whose graph takes ``hop`` frames at a time and counts them in its state."""
+    write_bundle(folder)
+    path = folder / "model.onnx"
+    graph = onnx.load(str(path)).graph
+    joints = len(JOINTS)
+    nodes = [
+        helper.make_node("Unsqueeze", ["poses", "axis"], ["clip_poses"]),
+        helper.make_node("Unsqueeze", ["confidence", "axis"], ["clip_confidence"]),
+        *graph.node,
+        helper.make_node("Add", ["frames_seen", "hop"], ["next.frames_seen"]),
+    ]
+    for node in nodes[2:]:
+        names = {"poses": "clip_poses", "confidence": "clip_confidence"}
+        node.input[:] = [names.get(name, name) for name in node.input]
+    hop_value = numpy_helper.from_array(np.array([hop], np.int64), "hop")
+    float_, int_ = TensorProto.FLOAT, TensorProto.INT64
+    made = helper.make_graph(
+        nodes,
+        "steps",
+        [
+            helper.make_tensor_value_info("poses", float_, ["rows", hop, joints, 3]),
+            helper.make_tensor_value_info("confidence", float_, ["rows", hop, joints]),
+            helper.make_tensor_value_info("frames_seen", int_, ["rows"]),
+        ],
+        [
+            helper.make_tensor_value_info("probabilities", float_, ["rows", 3]),
+            helper.make_tensor_value_info("next.frames_seen", int_, ["rows"]),
+        ],
+        [*graph.initializer, hop_value],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(made, opset_imports=opset, ir_version=8), str(path))
+    manifest = read_manifest(folder)
+    manifest["model"]["kind"] = "step"
+    manifest["model"]["inputs"][0]["shape"] = ["rows", hop, joints, 3]
+    manifest["window"] |= {"frames_per_step": hop, "warm_up_frames": warm_up}
+    manifest["files"]["model.onnx"] = facts(path)
+    write_manifest(folder, manifest)
+    return folder

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
-from edge_bundle import JOINTS, line, write_bundle
+from edge_bundle import JOINTS, line, write_bundle, write_step_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from har.edge.frames import FrameError, PoseFrame, frames_of_array, parse_frame
 from har.edge.runtime import Runtime
 from har.edge.settings import AlarmSettings, Settings, read_settings
 from har.edge.sinks import Webhook
-from har.edge.window import Window
+from har.edge.window import Resampler, Window
 from har.errors import ConfigError
 
 
@@ -178,6 +178,28 @@ def test_the_window_before_anything_was_seen_is_empty():
     assert not seen.any()
 
 
+def test_a_step_model_is_fed_at_its_rate_whatever_the_camera(tmp_path):
+    folder = write_step_bundle(tmp_path / "steps")
+    parts = ((3, 1.0), (2, 0.5), (3, 0.0))
+    for fps in (10.0, 20.0, 33.0):
+        runtime, sink = play(folder, story(*parts, fps=fps))
+        assert runtime._people == {}
+        kinds = [e["kind"] for e in sink.of("event") if e["state"] == "start"]
+        assert kinds == ["fall", "fallen"], fps
+        assert sink.of("state")[0]["time"] == pytest.approx(0.5, abs=0.3)
+
+
+def test_the_resampler_keeps_the_rate_and_marks_gaps():
+    resampler, seen = Resampler(10.0), np.ones(1, np.float32)
+    out = []
+    for time in (0.0, 0.06, 0.13, 0.31, 2.0):
+        out += list(resampler(time, np.array([[time]], np.float32), seen))
+    assert len(out) == 21
+    assert [pose[0, 0] for pose, _ in out[:4]] == pytest.approx([0.0, 0.1, 0.2, 0.3], abs=1e-5)
+    assert all(there.any() for _, there in out[:4])
+    assert not any(there.any() for _, there in out[4:])
+
+
 def test_a_smoother_forgets_with_its_time_constant():
     smoother = Smoother(2.0)
     smoother(0.0, np.array([0.0]))
@@ -281,6 +303,12 @@ def test_absent_people_are_no_people():
     frames = list(frames_of_array(poses, seen, fps=10, start=5))
     assert [sorted(frame.people) for frame in frames] == [["0"], ["0"], ["0", "1"]]
     assert [frame.time for frame in frames] == pytest.approx([5.0, 5.1, 5.2])
+
+
+def test_bench_measures_steps(tmp_path, capsys):
+    folder = write_step_bundle(tmp_path / "steps")
+    assert run_bench([str(folder), "--seconds", "0.05", "--threads", "1"]) == 0
+    assert "heights (step, fp32)" in capsys.readouterr().out
 
 
 def test_bench_writes_a_record_and_compares(folder, tmp_path, capsys):
