@@ -93,9 +93,9 @@ def run_cell(folder: Path) -> bool:
 
 
 def _work(folder: Path, description: dict[str, Any]) -> dict[str, Any]:
-    from har.benchmark.energy import EnergyMeter
     from har.benchmark.measure import measure_run
     from har.config.compose import compose, to_plain
+    from har.edge.energy import EnergyMeter
     from har.run import train
 
     overrides = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from har.benchmark.energy import EnergyMeter
+from har.edge.energy import EnergyMeter
 
 PERCENTILES = (50, 90, 99)
 WARM_UP = 5

@@ -114,10 +114,6 @@ def _read_flag(text: str) -> bool:
     return text == "true"
 
 
-def _read_text(text: str) -> str:
-    return text
-
-
 def _read_jobs(text: str) -> int:
     jobs = read_whole_number(text)
     if jobs < 1:
@@ -126,9 +122,9 @@ def _read_jobs(text: str) -> int:
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "benchmark": _read_text,
+    "benchmark": str,
     "out": read_path,
-    "launcher": _read_text,
+    "launcher": str,
     "jobs": _read_jobs,
     "gpus": read_list,
     "only": read_list,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from har.cli.key_values import read_key_values, read_path, read_whole_number
+from har.cli.key_values import read_bool, read_key_values, read_path, read_whole_number
 from har.errors import ConfigError
 
 USAGE = """\
@@ -48,12 +48,6 @@ def _step_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     return settings
 
 
-def _read_bool(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ConfigError(f"'{text}' is neither true nor false")
-    return text.lower() == "true"
-
-
 def _read_count(text: str) -> int:
     count = read_whole_number(text)
     if count < 1:
@@ -69,5 +63,5 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "clips": _read_count,
     "hop": _read_count,
     "store": read_path,
-    "any_data": _read_bool,
+    "any_data": read_bool,
 }

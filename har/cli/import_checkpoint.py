@@ -69,10 +69,6 @@ def summary(done: Import) -> str:
     return "\n".join(lines)
 
 
-def _read_text(text: str) -> str:
-    return text
-
-
 def _read_classes(text: str) -> int:
     count = read_whole_number(text)
     if count < 1:
@@ -81,11 +77,11 @@ def _read_classes(text: str) -> int:
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "source": _read_text,
+    "source": str,
     "file": read_path,
-    "model": _read_text,
+    "model": str,
     "out": read_path,
-    "layout": _read_text,
+    "layout": str,
     "classes": _read_classes,
     "drop": read_list,
 }

@@ -33,7 +33,8 @@ def read_key_values(
             settings[key] = readers[key](text)
         except ConfigError as error:
             problems.append(str(error))
-        given.add(key)
+        if "=" in word:
+            given.add(key)
     problems += [f"{form} is missing" for key, form in required.items() if key not in given]
     if problems:
         raise ConfigError("\n  - ".join(["the command cannot be run:", *problems]))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from har.cli.key_values import read_key_values, read_path, read_whole_number
+from har.cli.key_values import read_bool, read_key_values, read_path, read_whole_number
 from har.errors import ConfigError
 
 USAGE = """\
@@ -92,17 +92,6 @@ def read_number(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise ConfigError(f"'{text}' is no number of 0 or more")
     return value
-
-
-def read_bool(text: str) -> bool:
-    """Return true or false.
-
-    Raises:
-        ConfigError: the text is neither.
-    """
-    if text.lower() not in ("true", "false"):
-        raise ConfigError(f"'{text}' is neither true nor false")
-    return text.lower() == "true"
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {

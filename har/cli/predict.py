@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from har.cli.key_values import read_key_values, read_path, read_whole_number
-from har.cli.poses import OPTION, read_bool, read_number, read_options
+from har.cli.key_values import read_bool, read_key_values, read_path, read_whole_number
+from har.cli.poses import OPTION, read_number, read_options
 
 USAGE = """\
 Recognise what people do in a video: har predict video=<file> ckpt=<file>

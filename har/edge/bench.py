@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from har.edge.bundle import Bundle, load_bundle
+from har.edge.energy import EnergyMeter
 from har.edge.engine import ClipModel, StepModel
 
 BATCHES = (1, 4, 16, 64)
 WARM_UP = 5
-RAPL = Path("/sys/class/powercap")
 
 
 def bench(
@@ -148,9 +148,10 @@ def _measure(
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     tell(f"{threads} threads: single stream")
-    energy = _Energy()
-    taken = 1e3 * _repeat(_work(bundle, threads, providers, 1), seconds)
-    joules = energy.read()
+    work = _work(bundle, threads, providers, 1)
+    with EnergyMeter() as energy:
+        taken = 1e3 * _repeat(work, seconds)
+    joules = energy.joules
     stream = {f"p{p}_ms": round(float(np.percentile(taken, p)), 4) for p in (50, 90, 99)}
     rates = {1: round(1e3 / float(np.median(taken)), 2)}
     for batch in BATCHES[1:] if bundle.kind == "clip" else ():
@@ -200,34 +201,6 @@ def _repeat(work: Callable[[], object], seconds: float, least: int = 20) -> np.n
         work()
         taken.append(time.perf_counter() - start)
     return np.array(taken)
-
-
-class _Energy:
-    """Energy of all processor packages since it was made, where RAPL can be read."""
-
-    def __init__(self) -> None:
-        self._counters = []
-        for zone in sorted(RAPL.glob("*rapl:*")):
-            try:
-                largest = int((zone / "max_energy_range_uj").read_text())
-                self._counters.append((zone / "energy_uj", largest, self._now(zone / "energy_uj")))
-            except (OSError, ValueError):
-                continue
-        self._counters = [c for c in self._counters if c[0].parent.name.count(":") == 1]
-        self.source = "rapl" if self._counters else "not reported by this machine"
-
-    def read(self) -> float | None:
-        """Return joules; None where the machine does not tell."""
-        if not self._counters:
-            return None
-        moved = [
-            (self._now(path) - start) % (largest + 1) for path, largest, start in self._counters
-        ]
-        return sum(moved) / 1e6
-
-    @staticmethod
-    def _now(path: Path) -> int:
-        return int(path.read_text())
 
 
 def _powers(most: int) -> list[int]:
