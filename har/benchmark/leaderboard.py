@@ -61,7 +61,6 @@ COLUMNS = (
     Column("ece", "ECE %", "expected calibration error", "low", _percent),
     Column("worst_subject", "worst subject %", "top-1 of the worst test subject", "high", _percent),
     Column("worst_camera", "worst camera %", "top-1 of the worst test camera", "high", _percent),
-    Column("mean_corruption_error", "mCE %", "mean corruption error", "low", _percent),
     Column("parameters", "params M", "trainable parameters, millions", "low", _millions),
     Column("macs", "GMACs", "billions of multiply-accumulates a view", "low", _billions),
     Column("training_seconds", "training s", "seconds of training steps", "low", _short),
@@ -70,7 +69,6 @@ COLUMNS = (
     Column("peak_memory_mib", "peak MiB", "most memory in training, GPU if any", "low", _short),
     Column("latency_ms", "p50 ms", "median latency of one clip", "low", _short),
     Column("latency_p99_ms", "p99 ms", "99th percentile of the latency of one clip", "low", _short),
-    Column("onnx_ms", "ONNX p50 ms", "median latency of the exported model", "low", _short),
     Column("throughput", "clips/s", "clips a second at the best batch size", "high", _short),
     Column("joules_a_clip", "J/clip", "energy of one clip at the best batch size", "low", _short),
     Column("p_value", "p", "against the best of the task, Holm-corrected", "", _short),
@@ -173,10 +171,8 @@ def _of_records(entry: Entry) -> dict[str, float | None]:
         "peak_memory_mib": gpu or mean_of("training", "peak_memory_mib", "host"),
         "latency_ms": mean_of("inference", "latency", "p50_ms"),
         "latency_p99_ms": mean_of("inference", "latency", "p99_ms"),
-        "onnx_ms": mean_of("onnx", "latency", "p50_ms"),
         "throughput": mean_of("inference", "throughput", "clips_per_second"),
         "joules_a_clip": mean_of("inference", "throughput", "joules_a_clip"),
-        "mean_corruption_error": mean_of("robustness", "mean_corruption_error"),
     }
 
 

@@ -27,8 +27,7 @@ def measure_run(folder: Path, measures: Sequence[str]) -> dict[str, Any]:
         measures: which of ``har.benchmark.suite.MEASURES``.
 
     Returns:
-        ``speed`` of training, ``model`` size and, as asked for, ``inference``, ``onnx`` and
-        ``robustness``.
+        ``speed`` of training, ``model`` size and, as asked for, ``inference``.
     """
     checkpoint = newest_checkpoint(folder)
     found: dict[str, Any] = {"speed": training_speed(folder)}
@@ -69,17 +68,6 @@ def training_speed(folder: Path) -> dict[str, float | None]:
         "clips_per_second": _median(rows, "train/clips_per_second"),
         "data_wait_share": _median(rows, "train/data_wait_share"),
     }
-
-
-def seconds_to(folder: Path, metric: str, target: float) -> float | None:
-    """Return the seconds of training until a validation metric reached a target; None if never."""
-    seconds = 0.0
-    with (folder / "metrics.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            seconds += float(row.get("train/seconds") or 0)
-            if row.get(metric) and float(row[metric]) >= target:
-                return round(seconds, 2)
-    return None
 
 
 def _median(rows: Sequence[Mapping[str, str]], column: str) -> float | None:

@@ -17,7 +17,7 @@ SUITE_KEYS = (
 METHOD_KEYS = ("overrides", "streams", "seeds", "label")
 TASK_KEYS = ("overrides", "label", "seeds")
 FUSION_KEYS = ("of", "weights")
-MEASURES = ("latency", "robustness", "onnx")
+MEASURES = ("latency",)
 JOINT_ONLY: Mapping[str, tuple[str, ...]] = {"joint": ()}
 
 
