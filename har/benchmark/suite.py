@@ -147,8 +147,17 @@ def _load(name: str, within: tuple[str, ...]) -> Suite:
     problems = list(_problems(content))
     if problems:
         raise ConfigError("\n  - ".join([f"{path} has mistakes:", *problems]))
-    parts = tuple(_load(part, (*within, name)) for part in content.get("include") or ())
+    parts = tuple(
+        _within(content, _load(part, (*within, name))) for part in content.get("include") or ()
+    )
     return _build(path.stem, content, parts)
+
+
+def _within(content: Mapping[str, Any], part: Suite) -> Suite:
+    """Return an included suite with the overrides and the budget of the suite that includes it."""
+    common = (*part.common, *(content.get("common") or ()))
+    parts = tuple(_within(content, inner) for inner in part.parts)
+    return replace(part, common=common, budget=content.get("budget") or part.budget, parts=parts)
 
 
 def _find(name: str) -> Path:

@@ -71,3 +71,11 @@ def test_an_unknown_suite_and_a_circle_are_refused(tmp_path):
     path.write_text(f"title: Circle\ninclude: ['{path}']\n")
     with pytest.raises(ConfigError, match="include each other"):
         load_suite(str(path))
+
+
+def test_a_suite_gives_its_overrides_and_budget_to_those_that_it_includes():
+    short = load_suite("nwucla_short")
+    (part,) = short.suites()
+    assert part.title == load_suite("nwucla").title
+    assert part.budget == short.budget
+    assert all("trainer.max_epochs=3" in job.overrides for job in short.jobs())
