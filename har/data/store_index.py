@@ -145,19 +145,57 @@ class IndexBuilder:
         return pa.table(columns)
 
     def write(self, path: Path) -> None:
-        """Write the index as a Parquet file."""
-        pq.write_table(self.table(), path, compression="zstd")
+        """Write the index as a Parquet file.
+
+        Columns in which every clip differs are slow to read through a dictionary of their values;
+        the bytes of numbers apart compress better.
+        """
+        table = self.table()
+        numbers = [f.name for f in table.schema if f.type in (pa.int64(), pa.float64())]
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            use_dictionary=list(_FEW_VALUES),
+            column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
+        )
 
     def _column(self, name: str) -> pa.Array:
         values = pa.array([row[name] for row in self._rows], pa.string())
         return values.dictionary_encode() if name in _FEW_VALUES else values
 
 
+class FileIndex(StoreIndex):
+    """An index whose texts are read from its file when they are first asked for."""
+
+    path: Path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read all but the texts."""
+        index = cls.__new__(cls)
+        names = [name for name in pq.read_schema(path).names if name not in _TEXTS]
+        index._fill({"path": path, **_index_columns(read_columns(path, names))})
+        return index
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        """Read the text column of that name; only what was not read yet comes here."""
+        stored = "clip_id" if name == "recording" else name
+        if stored not in _TEXTS:
+            raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+        values = numpy_column(read_columns(self.path, [stored]).column(stored))
+        alike = ("clip_id", "recording") if stored == "clip_id" else (stored,)
+        self._fill(dict.fromkeys(alike, values))
+        return values
+
+    def _fill(self, columns: Mapping[str, Any]) -> None:
+        for name, values in columns.items():
+            object.__setattr__(self, name, values)
+
+
 def read_index(path: Path) -> StoreIndex:
     """Read an index written by :class:`IndexBuilder`."""
-    unused = {"dataset", "layout", "source"}
-    names = [name for name in pq.read_schema(path).names if name not in unused]
-    return StoreIndex(**_index_columns(read_columns(path, names)))
+    return FileIndex.read(path)
 
 
 def read_sources(path: Path) -> pa.ChunkedArray:
@@ -191,13 +229,17 @@ def _index_columns(table: pa.Table) -> dict[str, Any]:
         elif name in StoreIndex.__dataclass_fields__:
             columns[name] = values
     frame_count, fps = columns["frame_count"], columns["fps"]
-    return columns | {
-        "person_stride": frame_count,
-        "recording": columns["clip_id"],
-        "start_sec": np.zeros_like(fps),
-        "end_sec": frame_count / fps,
-        "person": np.full_like(frame_count, EVERYBODY),
-    }
+    recording = {"recording": columns["clip_id"]} if "clip_id" in columns else {}
+    return (
+        columns
+        | recording
+        | {
+            "person_stride": frame_count,
+            "start_sec": np.zeros_like(fps),
+            "end_sec": frame_count / fps,
+            "person": np.full_like(frame_count, EVERYBODY),
+        }
+    )
 
 
 def numpy_column(column: pa.ChunkedArray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Runs the graph of a bundle with onnxruntime."""
+"""Runs the graph of a bundle with onnxruntime, or with OpenVINO where that is asked for."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from har.edge.bundle import Bundle, BundleError
+from har.edge.openvino_session import PROVIDERS as OPENVINO
+from har.edge.openvino_session import OpenVinoSession
 
 DEFAULT_PROVIDERS = ("CPUExecutionProvider",)
 
@@ -13,16 +15,21 @@ DEFAULT_PROVIDERS = ("CPUExecutionProvider",)
 def open_session(
     model: Path, threads: int | None = None, providers: tuple[str, ...] = DEFAULT_PROVIDERS
 ) -> Any:
-    """Return an onnxruntime session.
+    """Return a session of onnxruntime, or one of OpenVINO that is used alike.
 
     Args:
         model: path of the graph.
         threads: for one operator; None leaves it to onnxruntime.
-        providers: execution providers, the first that can takes a node.
+        providers: execution providers of onnxruntime, the first that can takes a node; or one of
+            ``openvino`` and ``openvino-bf16`` alone.
 
     Raises:
-        BundleError: onnxruntime is not installed, lacks a provider, or cannot load the graph.
+        BundleError: what shall run the graph is not installed, lacks a provider, or cannot load it.
     """
+    if set(providers) & set(OPENVINO):
+        if len(providers) > 1:
+            raise BundleError(f"{', '.join(providers)}: OpenVINO runs a graph alone; name one")
+        return OpenVinoSession(model, threads, OPENVINO[providers[0]])
     try:
         import onnxruntime
     except ImportError as error:
@@ -30,7 +37,8 @@ def open_session(
     there = onnxruntime.get_available_providers()
     if missing := [name for name in providers if name not in there]:
         raise BundleError(
-            f"onnxruntime has no {', '.join(missing)} here; it has {', '.join(there)}"
+            f"onnxruntime has no {', '.join(missing)} here; it has {', '.join(there)}; "
+            f"and there are {', '.join(OPENVINO)}"
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from har.data import store_gather, store_index
 from har.data.store import ClipStore, StoreDescription, StoreIndex, StoreWriter, write_store
 from har.errors import BadSampleError, StoreError
 from har.samples import UNLABELLED, Clip, ClipRecord, Segment
@@ -488,3 +489,28 @@ def test_opening_reads_no_data(folder, monkeypatch):
     monkeypatch.setattr("har.data.store.read_index", refuse)
     monkeypatch.setattr(np, "memmap", refuse)
     assert len(ClipStore.open(Path(folder))) == 4
+
+
+def test_texts_of_the_index_are_read_when_they_are_asked_for(folder, clips, monkeypatch):
+    read = []
+    original = store_index.read_columns
+    monkeypatch.setattr(
+        store_index,
+        "read_columns",
+        lambda path, names: (read.extend(names), original(path, names))[1],
+    )
+    index = ClipStore.open(folder).index
+    assert index.label.tolist() == [clip.record.label for clip in clips]
+    assert not {"clip_id", "subject", "source"} & set(read)
+    assert index.recording.tolist() == [clip.record.clip_id for clip in clips]
+    assert read.count("clip_id") == 1
+    assert index.clip_id is index.recording
+    assert replace(index, label=index.label + 1).subject.tolist() == index.subject.tolist()
+    assert pickle.loads(pickle.dumps(index)).camera.tolist() == index.camera.tolist()
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        _ = index.colour
+
+
+def test_confidence_is_widened_exactly():
+    every = np.arange(0x7C00, dtype=np.uint16).view(np.float16)  # all finite ones of no sign
+    np.testing.assert_array_equal(store_gather.widen(every), every.astype(np.float32))
