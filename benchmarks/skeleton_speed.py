@@ -46,8 +46,8 @@ CHILD = "SKELETON_SPEED_ALLOCATOR"
 PRECISIONS = ("float32", "bfloat16")
 PARTS = ("memory", "models", "data")
 """Memory comes first: it forks processes, which is safe before the first parallel operation."""
-ONE_ALLOCATOR = {"memory": -1, "data": 0}
-"""Which of the allocators a part is measured with, where not with all."""
+ONE_ALLOCATOR = {"memory": -1, "data": -1}
+"""Which of the allocators a part is measured with, where not with all: the last is ours."""
 
 
 def main() -> None:

@@ -1,139 +1,170 @@
-"""Falls from video alone: GMDCSA24 leaving each person out in turn, and its models on UP-Fall.
+"""Falls from poses, from video and from both: the same clips, splits and settings for each method.
 
-    python benchmarks/video_falls.py stores=<folder> [epochs=6] [size=64] [json=<file>]
-    python benchmarks/video_falls.py stores=<folder> features=<folder> epochs=20 [json=<file>]
+    python benchmarks/video_falls.py stores=<folder> [dataset=gmdcsa24] [methods=pose,video,late]
+        [epochs=10] [size=64] [runs=<folder>] [json=<file>]
+    python benchmarks/video_falls.py stores=<folder> methods=probe features=<folder> [json=<file>]
 
-``stores`` holds the prepared gmdcsa24 and upfall. The four models start from random weights and
-learn from the segments of three people each: far too few for a claim about any method. With
-``features``, which `har features` made, an attentive probe is trained instead, and UP-Fall is left
-out. Intervals are Wilson's, over clips.
+``stores`` holds the prepared videos (gmdcsa24, or upfall) and their poses (gmdcsa24_pose, or
+upfall_pose). GMDCSA24 leaves each person out in turn, UP-Fall each trial; the predictions of all
+folds together are measured, with the measures of OmniFall. Models start from random weights and
+have the same number of epochs; none was chosen by its result. Methods of both are also tested
+without poses and without video. ``student`` sees poses only and is taught by ``cross_attention``,
+which has to come before it. ``probe`` is trained on features that `har features` made. With
+``runs`` finished folds are kept there and not repeated. Intervals are Wilson's, over clips.
 """
 
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from har.config.compose import compose, to_plain
-from har.data.batches import TestBatches
-from har.data.sampling import SlidingWindowSampler
-from har.data.video_batches import VideoBatches
-from har.data.video_crops import FullFrame
-from har.data.video_store import VideoStore
 from har.evaluation.predictions import Predictions
-from har.record import provenance, write_json_atomic
-from har.run import train
-from har.run.assemble import assemble
-from har.run.checkpoints import load_weights, make_record, read_checkpoint
-from har.run.folder import LAST, checkpoint_folder
+from har.evaluation.taxonomy_report import taxonomy_summary
+from har.paths import project_root
+from har.record import provenance, read_json, write_json_atomic
+from har.run import evaluate, train
+from har.run.folder import LAST, RESULTS, checkpoint_folder
 from har.run.outputs import PREDICTIONS
+from har.taxonomy.crosswalk import load_crosswalk
 
-FALLS = ("Falling (FW)", "Falling (BW)", "Falling (SW)")
-UPFALL_FALLS = 5
-PEOPLE = ("1", "2", "3", "4")
+DATASETS = {
+    "gmdcsa24": ("gmdcsa24_fusion", "leave_one_subject_out", ("1", "2", "3", "4")),
+    "upfall": ("upfall_fusion", "leave_one_trial_out", ("1", "2")),
+}
+"""Configuration of the data, protocol and folds."""
+
+METHODS = {
+    "pose": ["model=gcn", "model/backbone=stgcnpp_small"],
+    "video": ["model=video", "stream=none"],
+    "late": ["model/fusion=late"],
+    "early": ["model/fusion=early"],
+    "gated": ["model/fusion=gated"],
+    "vpn": ["model/fusion=vpn"],
+    "cross_attention": ["model/fusion=cross_attention"],
+    "student": ["model=gcn", "model/backbone=stgcnpp_small", "distillation=logits"],
+    "probe": ["experiment=gmdcsa24_video", "model/temporal=attention", "data.repeat=8"],
+}
+OF_BOTH = ("late", "early", "gated", "vpn", "cross_attention")
+TEACHER, STUDENT, PROBE = "cross_attention", "student", "probe"
+Settings = dict[str, str]
 
 
 def main(arguments: list[str]) -> None:
-    """Train and test the four models and write the record."""
+    """Train and test every method on every fold, and write the record."""
     settings = dict(argument.split("=", 1) for argument in arguments)
-    size = int(settings.get("size", 64))
-    true, scores, on_upfall = [], [], []
-    with tempfile.TemporaryDirectory() as runs:
-        for person in PEOPLE:
-            config = _config(person, size, settings, runs)
-            folder = train(config).folder
-            predictions = Predictions.read(folder / PREDICTIONS)
-            falls = [predictions.class_names.index(name) for name in FALLS]
-            true.append(np.isin(predictions.labels, falls))
-            scores.append(predictions.probabilities[:, falls].sum(axis=1))
-            if "features" not in settings:
-                upfall = VideoStore.open(Path(settings["stores"]) / "upfall")
-                on_upfall.append(_fall_scores(config, folder, upfall, size, falls))
-    results = {"gmdcsa24_left_out_people": _scores(np.concatenate(true), np.concatenate(scores))}
-    if on_upfall:
-        upfall_true = upfall.index.label < UPFALL_FALLS
-        results["upfall_subject_1"] = _scores(upfall_true, np.mean(on_upfall, axis=0))
-    print(results)
+    methods = settings.get("methods", "pose,video,late,cross_attention,student").split(",")
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = Path(settings.get("runs", scratch))
+        for method in methods:
+            results |= _measure(method, settings, runs)
+            print(f"{method}: {results[method]}", flush=True)
     record = {
-        **results,
-        "config": _shown(_config("1", size, settings, "runs")),
+        "dataset": settings.get("dataset", "gmdcsa24"),
+        "protocol": DATASETS[settings.get("dataset", "gmdcsa24")][1],
+        "methods": results,
+        "config": _shown(_config(methods[0], None, settings, [])),
         "provenance": provenance(),
     }
     if "json" in settings:
         write_json_atomic(Path(settings["json"]), record)
 
 
-def _config(person: str, size: int, settings: dict[str, str], runs: str) -> dict[str, Any]:
-    return to_plain(
-        compose(
-            [
-                "experiment=gmdcsa24_video",
-                f"protocol.fold='{person}'",
-                f"paths.store={settings['stores']}",
-                f"paths.runs={runs}",
-                f"data.video.size={size}",
-                f"trainer.max_epochs={settings.get('epochs', 6)}",
-                "trainer.accelerator=cpu",
-                "trainer.progress_bar=false",
-                "evaluation.bootstrap=0",
-                "evaluation.examples=0",
-                *_probe(settings),
-            ]
-        )
-    )
+def _measure(method: str, settings: Settings, runs: Path) -> dict[str, Any]:
+    """Return the measures over all folds; of a method of both, also without either."""
+    folders = [_fold(method, fold, settings, runs) for fold in _folds(settings)]
+    measured = {method: _pooled(folders, settings) | _cost(folders)}
+    for absent in ("pose", "video") if method in OF_BOTH else ():
+        name = f"evaluation_without_{absent}"
+        for folder in folders:
+            if not (folder / name / RESULTS).exists():
+                evaluate(checkpoint_folder(folder) / LAST, absent=absent)
+        measured[f"{method}_without_{absent}"] = _pooled([f / name for f in folders], settings)
+    return measured
 
 
-def _shown(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a configuration does not depend on the folders of this machine."""
-    data = {key: value for key, value in config["data"].items() if key != "store"}
-    features = data["video"]["features"]
-    video = {**data["video"], "features": Path(features).name if features else None}
-    kept = {key: value for key, value in config.items() if key != "paths"}
-    return {**kept, "data": {**data, "video": video}}
+def _fold(method: str, fold: str, settings: Settings, runs: Path) -> Path:
+    """Return the run folder of one fold, trained unless it is there."""
+    own = runs / settings.get("dataset", "gmdcsa24") / method / f"fold{fold}"
+    if not (found := sorted(own.glob(f"*/{RESULTS}"))):
+        more = [f"paths.runs={own.parent}", f"name=fold{fold}"]
+        if method == STUDENT:
+            teacher = _fold(TEACHER, fold, settings, runs)
+            more.append(f"distillation.checkpoint={checkpoint_folder(teacher) / LAST}")
+        started = time.process_time()
+        folder = train(_config(method, fold, settings, more)).folder
+        write_json_atomic(folder / "cpu.json", {"seconds": time.process_time() - started})
+        return folder
+    return found[-1].parent
 
 
-def _probe(settings: dict[str, str]) -> list[str]:
-    if "features" not in settings:
-        return []
-    folder = settings["features"]
-    return [f"data.video.features={folder}", "model/temporal=attention", "data.repeat=8"]
+def _config(method: str, fold: str | None, settings: Settings, more: list[str]) -> dict[str, Any]:
+    data, protocol, folds = DATASETS[settings.get("dataset", "gmdcsa24")]
+    shared = [
+        f"protocol={protocol}" if method == PROBE else f"protocol.name={protocol}",
+        "protocol.validation=null",
+        f"protocol.fold='{fold or folds[0]}'",
+        f"paths.store={settings['stores']}",
+        f"data.video.size={settings.get('size', 64)}",
+        f"trainer.max_epochs={settings.get('epochs', 10)}",
+        f"seed={settings.get('seed', 0)}",
+        "trainer.accelerator=cpu",
+        "trainer.progress_bar=false",
+        "evaluation.bootstrap=0",
+        "evaluation.examples=0",
+    ]
+    if method == PROBE:
+        features = [f"data.video.features={settings['features']}"]
+        return to_plain(compose([*METHODS[method], *features, *shared, *more]))
+    common = [f"data={data}", "data.repeat=2", "sampling.frames=8"]
+    if method == STUDENT and not more:
+        more = ["distillation.checkpoint=teacher"]
+    chosen = ["experiment=gmdcsa24_fusion", *METHODS[method], *common, *shared, *more]
+    return to_plain(compose(chosen))
 
 
-@torch.no_grad()
-def _fall_scores(
-    config: dict[str, Any], folder: Path, store: VideoStore, size: int, falls: list[int]
-) -> np.ndarray:
-    """Return (N,) the highest probability of a fall in any window of each video."""
-    experiment = assemble(config, make_record(config))
-    path = checkpoint_folder(folder) / LAST
-    load_weights(experiment.module, read_checkpoint(path), path)
-    classifier = experiment.module.classifier.eval()
-    frames = config["sampling"]["frames"]
-    sampler = SlidingWindowSampler(2 * frames, frames, views=6)
-    clips = VideoBatches(store, sampler, FullFrame(), size, training=False)
-    found = []
-    for request in TestBatches(np.arange(len(store.index)), 4):
-        batch = clips[request]
-        assert batch.frames is not None
-        probabilities = classifier(batch.frames[:, ::2]).softmax(1)[:, falls].sum(1)
-        found.append(probabilities.view(-1, batch.views).amax(1).numpy())
-    return np.concatenate(found)
+def _folds(settings: Settings) -> tuple[str, ...]:
+    return DATASETS[settings.get("dataset", "gmdcsa24")][2]
 
 
-def _scores(true: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    given = scores > 0.5
-    ranks = scores[true][:, None] - scores[~true][None]
+def _pooled(folders: Sequence[Path], settings: Settings) -> dict[str, Any]:
+    """Return the measures of the predictions of all folds together."""
+    dataset = settings.get("dataset", "gmdcsa24")
+    parts = [Predictions.read(folder / PREDICTIONS) for folder in folders]
+    columns = ("probabilities", "labels", "clip_ids", "subjects", "cameras")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    predictions = Predictions(**joined, class_names=parts[0].class_names)
+    crosswalk = load_crosswalk(project_root() / "datasets")
+    falls = taxonomy_summary(predictions, dataset, crosswalk)["falls"]["fall"]
+    caught, missed = falls["true_positives"], falls["false_negatives"]
+    false, spared = falls["false_positives"], falls["true_negatives"]
+    classes = np.unique(predictions.labels)
+    right = predictions.predicted == predictions.labels
     return {
-        "falls": int(true.sum()),
-        "others": int((~true).sum()),
-        "sensitivity": _share(int((given & true).sum()), int(true.sum())),
-        "specificity": _share(int((~given & ~true).sum()), int((~true).sum())),
-        "area_under_roc": round(float(((ranks > 0) + 0.5 * (ranks == 0)).mean()), 3),
+        "clips": len(predictions),
+        "falls": caught + missed,
+        "sensitivity": _share(caught, caught + missed),
+        "specificity": _share(spared, spared + false),
+        "f1": round(falls["f1"], 3),
+        "balanced_accuracy": round(falls["balanced_accuracy"], 3),
+        "top1": _share(int(right.sum()), len(right)),
+        "mean_class_accuracy": round(
+            float(np.mean([right[predictions.labels == c].mean() for c in classes])), 3
+        ),
     }
+
+
+def _cost(folders: Sequence[Path]) -> dict[str, Any]:
+    results = [read_json(folder / RESULTS) for folder in folders]
+    seconds = [read_json(folder / "cpu.json")["seconds"] for folder in folders]
+    parameters = results[0]["cost"]["parameters"]
+    return {"parameters": parameters, "cpu_seconds_a_fold": round(float(np.mean(seconds)), 1)}
 
 
 def _share(hits: int, count: int, z: float = 1.96) -> dict[str, Any]:
@@ -142,7 +173,16 @@ def _share(hits: int, count: int, z: float = 1.96) -> dict[str, Any]:
     middle = (share + square / 2) / (1 + square)
     half = z * sqrt(share * (1 - share) / count + square / (4 * count)) / (1 + square)
     interval = [round(max(0, middle - half), 3), round(min(1, middle + half), 3)]
-    return {"value": round(share, 3), "hits": hits, "interval": interval}
+    return {"value": round(share, 3), "hits": hits, "of": count, "interval": interval}
+
+
+def _shown(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a configuration does not depend on the folders of this machine."""
+    data = {key: value for key, value in config["data"].items() if key not in ("store", "poses")}
+    features = data["video"]["features"]
+    video = {**data["video"], "features": Path(features).name if features else None}
+    kept = {key: value for key, value in config.items() if key != "paths"}
+    return {**kept, "data": {**data, "video": video}}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from speed.models import FUSED, OURS, PEER
+from speed.models import FUSED, OPENVINO, OURS, PEER
 
 Record = dict[str, Any]
 
@@ -32,18 +32,23 @@ class ModelGoal:
     def describe(self) -> str:
         """Return what is compared."""
         size = ", one clip" if self.single else ""
-        folded = ", folded" if self.side == FUSED else ""
+        folded = WAYS.get(self.side, "")
         against = f", against {self.against}" if self.against else ""
         return f"{self.model} {self.action} {self.precision}{size}{folded}{against}"
 
 
+WAYS = {FUSED: ", folded", OPENVINO: ", exported, OpenVINO"}
 MODEL_GOALS = (
     ModelGoal("stgcnpp", "training", "float32", 1.8),
     ModelGoal("stgcnpp", "training", "bfloat16", 2.5),
     ModelGoal("stgcnpp", "inference", "float32", 2.8, single=True, side=FUSED),
+    ModelGoal("stgcnpp", "inference", "float32", 2.8, single=True, side=OPENVINO),
     ModelGoal("stgcnpp", "inference", "bfloat16", 4.5, True, "float32", FUSED),
+    ModelGoal("stgcnpp", "inference", "bfloat16", 4.5, True, "float32", OPENVINO),
     ModelGoal("stgcnpp", "inference", "float32", 1.7, side=FUSED),
+    ModelGoal("stgcnpp", "inference", "float32", 1.7, side=OPENVINO),
     ModelGoal("stgcnpp", "inference", "bfloat16", 3.0, side=FUSED),
+    ModelGoal("stgcnpp", "inference", "bfloat16", 3.0, side=OPENVINO),
     ModelGoal("ctrgcn", "training", "float32", 1.8),
     ModelGoal("posec3d", "training", "float32", 2.0),
     ModelGoal("posec3d", "training", "bfloat16", 4.0, against="float32"),
@@ -66,7 +71,7 @@ def _model_rows(cases: list[Record]) -> Iterator[Record]:
     for goal in MODEL_GOALS:
         ours = _case(cases, goal, goal.precision)
         theirs = _case(cases, goal, goal.against or goal.precision)
-        if ours and theirs and PEER in theirs:
+        if ours and theirs and PEER in theirs and goal.side in ours:
             yield _row(goal.describe(), goal.wanted, theirs[PEER], ours[goal.side])
 
 

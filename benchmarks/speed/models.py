@@ -17,6 +17,7 @@ from har.models.heads import LinearHead
 from har.models.heatmaps import crop_to_body, draw_heatmaps
 from har.models.temporal.average import GlobalAverage
 from speed import peer
+from speed.exported import PROVIDERS, exported_call
 from speed.timing import Call, interleave, peak_on_cpu, peak_on_gpu
 
 CLASSES = 60
@@ -26,6 +27,7 @@ GRAPH_MODELS = ("stgcnpp", "ctrgcn", "aagcn")
 ALL_MODELS = (*GRAPH_MODELS, "posec3d")
 HEATMAP_SIZE, HEATMAP_PADDING, HEATMAP_SIGMA = 56, 0.25, 0.6
 OURS, FUSED, PEER = "ours", "ours_folded", "peer"
+ONNXRUNTIME, OPENVINO = "ours_onnxruntime", "ours_openvino"
 
 
 @dataclass(frozen=True)
@@ -104,24 +106,36 @@ def sides(case: Case, setup: Setup) -> dict[str, Callable[[], Call]]:
     found = {OURS: partial(_our_call, case, setup, fused=False)}
     if case.action == "inference":
         found[FUSED] = partial(_our_call, case, setup, fused=True)
+        if setup.device.type == "cpu":
+            for side, provider in PROVIDERS[case.precision].items():
+                found[side] = partial(_exported_call, case, setup, provider)
     if setup.with_peer and peer.peer_of(case.model):
         found[PEER] = partial(_peer_call, case, setup)
     return found
 
 
-def _our_call(case: Case, setup: Setup, fused: bool) -> Call:
-    joints, mask = _clips(case, setup)
-    layout, frames = _layout(case.model), joints.shape[2]
-    backbone = build_backbone(case.model, layout, 3, frames)
+def _our_model(case: Case, setup: Setup, frames: int) -> SkeletonClassifier:
+    backbone = build_backbone(case.model, _layout(case.model), 3, frames)
     temporal = GlobalAverage(backbone.out_channels)
     head = LinearHead(temporal.out_channels, CLASSES)
-    fusion = EarlyFusion({"joint": 3})
-    model: nn.Module = SkeletonClassifier(fusion, backbone, temporal, head).to(setup.device)
+    model = SkeletonClassifier(EarlyFusion({"joint": 3}), backbone, temporal, head)
+    return model.to(setup.device)
+
+
+def _our_call(case: Case, setup: Setup, fused: bool) -> Call:
+    joints, mask = _clips(case, setup)
+    model: nn.Module = _our_model(case, setup, joints.shape[2])
     if fused:
         model = fuse_for_inference(model)
     if setup.compiled:
         model.backbone = torch.compile(model.backbone)
     return _action(case, setup, model, ({"joint": joints}, mask))
+
+
+def _exported_call(case: Case, setup: Setup, provider: str) -> Call:
+    joints, mask = _clips(case, setup)
+    model = _our_model(case, setup, joints.shape[2]).eval()
+    return exported_call(model, joints, mask, provider, torch.get_num_threads())
 
 
 def _peer_call(case: Case, setup: Setup) -> Call:

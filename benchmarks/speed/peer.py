@@ -4,29 +4,20 @@ The folder holds, installed with ``pip install --no-deps --target FOLDER``: mmac
 mmcv-lite==2.1.0, onedl-mmengine==0.10.12, addict, yapf, importlib_metadata, zipp, platformdirs,
 einops, termcolor, opencv-python-headless, and setuptools<81.
 
-``import mmaction.models`` fails because the wheel misses a file; so its packages are entered
-without their ``__init__``. CTR-GCN is not in the wheel, but in a checkout of
+CTR-GCN is not in the wheel, but in a checkout of
 https://github.com/kennymckormick/pyskl by the same authors, which runs on the same packages.
 """
 
-import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-PACKAGES = (
-    "mmaction.models",
-    "mmaction.models.backbones",
-    "mmaction.models.utils",
-    "mmaction.datasets",
-    "mmaction.datasets.transforms",
-)
+from har.benchmark.peers import load_mmaction2
+
 GRAPH = {"layout": "nturgb+d", "mode": "spatial"}
 MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "stgcnpp": (
@@ -83,17 +74,7 @@ def load_peer(folder: Path | None) -> str | None:
     """Make mmaction2 importable from the folder and return its version; None where it is not."""
     if folder is None or not (folder / "mmaction").is_dir():
         return None
-    sys.path.append(str(folder))
-    for name in PACKAGES:
-        package = ModuleType(name)
-        spec = ModuleSpec(name, None, is_package=True)
-        spec.submodule_search_locations = [str(folder.joinpath(*name.split(".")))]
-        package.__spec__, package.__path__ = spec, spec.submodule_search_locations
-        sys.modules[name] = package
-    utils = sys.modules["mmaction.models.utils"]
-    for part in ("graph", "gcn_utils"):
-        vars(utils).update(vars(import_module(f"mmaction.models.utils.{part}")))
-    return import_module("mmaction.version").__version__
+    return load_mmaction2(folder)
 
 
 def load_pyskl(checkout: Path | None) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from speed.goals import goal_rows
-from speed.models import FUSED, OURS, PEER
+from speed.models import FUSED, ONNXRUNTIME, OPENVINO, OURS, PEER
 
 Row = Sequence[str]
 
 MODEL_HEADER = (
     "model", "pass", "precision", "clips", "people", "allocator", "our CPU ms a clip",
-    "peer's", "CPU ratio", "wall ratio", "CPU ratio, folded",
+    "peer's", "CPU ratio", "wall ratio", "CPU ratio, folded", "onnxruntime", "OpenVINO",
 )  # fmt: skip
 MEMORY_HEADER = ("model", "precision", "clips", "allocator", "our peak MB", "peer's", "share")
 DATA_HEADER = ("what", "clips", "our CPU ms a clip", "peer's", "CPU ratio", "wall ratio")
@@ -57,7 +57,8 @@ def _goal_row(row: dict[str, Any]) -> Row:
 def _model_row(case: dict[str, Any]) -> Row:
     return (
         case["model"], case["action"], case["precision"], str(case["clips"]), case["people"],
-        case["allocator"], *_comparison(case), _ratio(case, "cpu_s", FUSED),
+        case["allocator"], *_comparison(case),
+        *(_ratio(case, "cpu_s", side) for side in (FUSED, ONNXRUNTIME, OPENVINO)),
     )  # fmt: skip
 
 
