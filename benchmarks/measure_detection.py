@@ -6,8 +6,11 @@ r"""Tells how well each measure finds the corruption that it is for, on real pos
 A corruption is applied in its five severities to clips of real recordings. AUROC compares the
 corrupted clips with the same clips as they are: 1 finds every one, 0.5 none. `monotone` is the
 share of clips whose measure never turns back from severity to severity, from none to 5, by more
-than 2 % of its range. For changes that no single clip can show, such as another viewpoint, the
-error of the recovered change is told instead.
+than 2 % of its range. A corruption that leaves some clips as they are, such as one of few runs of
+frames, also has the AUROC of those it changes. For changes that no single clip can show, such as
+another viewpoint, the error of the recovered change is told instead.
+
+Light from behind and cuts are no corruptions of the robustness benchmark; they are made here.
 """
 
 import argparse
@@ -19,17 +22,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
+from detection_scores import auroc, detection
+from video_faults import backlit, with_cuts
 
 from har.data.store import ClipStore
 from har.quality.corruptions import (
     POSE_CORRUPTIONS,
     SEVERITIES,
-    VIDEO_CORRUPTIONS,
     pose_corruption,
     video_corruption,
 )
-from har.quality.pose_pass import measure_batch, measure_poses
+from har.quality.pose_pass import measure_batch
 from har.quality.video_pass import measure_frames
 from har.quality.video_picture import shrink
 from har.record import provenance, read_json, write_json_atomic
@@ -37,9 +40,9 @@ from har.samples import Batch
 from har.skeleton.layout import load_layout
 from har.video import open_video
 
-FACES_ONE_WAY = 0.05
 POSE_FRAMES, POSE_CLIPS = 40, 200
 GENERATED = "synthetic_home-3000-0"
+PARTS = ("poses", "videos")
 VIDEO_FRAMES, VIDEO_CLIPS, VIDEO_SIDE_PX = 24, 12, 240
 
 # Corruption -> measure that is for it, and the sign with which it rises.
@@ -76,67 +79,41 @@ VIDEO_PAIRS: Mapping[str, tuple[str, int]] = {
     "video_frame_rate": ("repeated_ratio", 1),
     "shake": ("shake", 1),
     "rotation": ("tilt_deg", 1),
+    "backlight": ("backlight", 1),
+    "scene_cuts": ("scene_cuts", 1),
 }
+BACKLIGHT_STOPS = (1, 1.5, 2, 3, 4)
+CUTS = (1, 2, 3, 4, 5)
 
 
 def main() -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--only", choices=("poses", "videos", "viewpoint"))
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--corruptions", nargs="*", default=(), help="only these; others are kept")
     options = parser.parse_args()
     stores = Path(os.environ["HAR_STORE_DIR"])
     before = read_json(options.json) if options.json.exists() else {}
-    record: dict[str, Any] = before | {"pose_frames": POSE_FRAMES, "video_frames": VIDEO_FRAMES}
-    if options.only in (None, "viewpoint"):
-        record["viewpoint"] = viewpoint(ClipStore.open(stores / GENERATED))
+    sizes = {"pose_frames": POSE_FRAMES, "video_frames": VIDEO_FRAMES}
+    record: dict[str, Any] = {part: before[part] for part in PARTS if part in before} | sizes
+    chosen = options.corruptions or (*POSE_CORRUPTIONS, *VIDEO_PAIRS)
     if options.only in (None, "poses"):
+        earlier = record.get("poses", {})
         record["poses"] = {
-            name: poses(ClipStore.open(stores / name)) for name in ("nwucla", "utd_mhad", GENERATED)
+            name: earlier.get(name, {}) | poses(ClipStore.open(stores / name), chosen)
+            for name in ("nwucla", "utd_mhad", GENERATED)
         }
     if options.only in (None, "videos"):
-        record["videos"] = videos(real_videos(Path(os.environ["HAR_DATA_DIR"])))
+        found = videos(real_videos(Path(os.environ["HAR_DATA_DIR"])), chosen)
+        record["videos"] = record.get("videos", {}) | found
     write_json_atomic(options.json, record | {"provenance": provenance()})
 
 
-def viewpoint(store: ClipStore) -> dict[str, Any]:
-    """Return how far the viewpoint of generated clips is from the truth, which is known there.
-
-    ``yaw_deg`` is compared where the person faces one way: the truth is of the first moment.
-    """
-    index, unit = store.index, store.meta.description.unit
-    arrays = np.asarray(store.joints), np.asarray(store.confidence)
-    layout = load_layout(store.layout)
-    values = measure_poses(arrays, index, layout, unit, cameras=index.camera)
-    true = index.conditions
-    yaw = _turn(values["yaw_deg"] - true["yaw_deg"])
-    errors = {
-        "camera_pitch_deg": (np.abs(values["camera_pitch_deg"] - true["pitch_deg"]), 5.0),
-        "camera_height_m": (np.abs(values["camera_height_m"] - true["camera_height_m"]), 0.2),
-        "distance_share": (np.abs(values["distance_m"] / true["distance_m"] - 1), 0.1),
-        "yaw_deg": (np.where(values["turning"] < FACES_ONE_WAY, yaw, np.nan), 5.0),
-    }
-    found = {name: _error(error, limit) for name, (error, limit) in errors.items()}
-    for name, entry in found.items():
-        print("viewpoint", name, entry)
-    return found
-
-
-def _error(error: np.ndarray, limit: float) -> dict[str, float]:
-    known = error[np.isfinite(error)]
-    return {
-        "known": len(known) / len(error),
-        "median": float(np.median(known)),
-        "p90": float(np.percentile(known, 90)),
-        "limit": limit,
-        "within": float((known <= limit).mean()),
-    }
-
-
-def poses(store: ClipStore) -> dict[str, Any]:
+def poses(store: ClipStore, chosen: Sequence[str]) -> dict[str, Any]:
     """Return how well corruptions of a store's poses are found, by corruption."""
     found: dict[str, Any] = {}
-    for name in POSE_CORRUPTIONS:
+    for name in (name for name in POSE_CORRUPTIONS if name in chosen):
         clips = store_batch(store, two_people=name in TWO_PEOPLE)
         if clips is None:
             continue
@@ -152,45 +129,36 @@ def poses(store: ClipStore) -> dict[str, Any]:
     return found
 
 
-def videos(paths: Sequence[Path]) -> dict[str, Any]:
+def videos(paths: Sequence[Path], chosen: Sequence[str]) -> dict[str, Any]:
     """Return how well corruptions of videos are found, by corruption."""
     clips = [_first_frames(path) for path in paths]
     clean = _stack([measure_frames(frames, fps) for frames, fps in clips])
     found: dict[str, Any] = {"clips": len(clips)}
-    for name in VIDEO_CORRUPTIONS:
-        corrupted = []
-        for severity in SEVERITIES:
-            corruption = video_corruption(name, severity)
-            corrupted.append(
-                _stack(
-                    [
-                        measure_frames(corruption(frames, np.random.default_rng(i)), fps)
-                        for i, (frames, fps) in enumerate(clips)
-                    ]
-                )
-            )
+    for name in (name for name in VIDEO_PAIRS if name in chosen):
         measure, sign = VIDEO_PAIRS[name]
+        corrupted = [
+            _stack(
+                [
+                    measure_frames(_corrupted_video(name, severity, clips, place), fps)
+                    for place, (_, fps) in enumerate(clips)
+                ]
+            )
+            for severity in SEVERITIES
+        ]
         found[name] = detection(measure, sign, clean, corrupted)
         _tell("videos", name, found[name])
     return found
 
 
-def detection(
-    measure: str,
-    sign: int,
-    clean: Mapping[str, np.ndarray],
-    corrupted: Sequence[Mapping[str, np.ndarray]],
-) -> dict[str, Any]:
-    """Return AUROC by severity of the measure and of the best of all, medians, and monotony."""
-    levels = np.stack([sign * values[measure] for values in (clean, *corrupted)])
-    best = _best(clean, corrupted[2])
-    return {
-        "measure": measure,
-        "auroc": [auroc(levels[0], level) for level in levels[1:]],
-        "medians": [float(np.nanmedian(sign * level)) for level in levels],
-        "monotone": _monotone(levels),
-        "best_at_3": best,
-    }
+def _corrupted_video(
+    name: str, severity: int, clips: Sequence[tuple[np.ndarray, float]], place: int
+) -> np.ndarray:
+    frames = clips[place][0]
+    if name == "backlight":
+        return backlit(frames, BACKLIGHT_STOPS[severity - 1])
+    if name == "scene_cuts":
+        return with_cuts(frames, clips[(place + len(clips) // 2) % len(clips)][0], severity)
+    return video_corruption(name, severity)(frames, np.random.default_rng(place))
 
 
 def _changed_only(
@@ -261,33 +229,6 @@ def real_videos(raw: Path) -> list[Path]:
         for folder in (upfall, gmdcsa)
         for i in np.linspace(0, len(folder) - 1, half).astype(int)
     ]
-
-
-def auroc(clean: np.ndarray, corrupted: np.ndarray) -> float:
-    """Return the chance that a corrupted clip has more than a clean one; unknown is least."""
-    both = np.concatenate([clean, corrupted])
-    ranks = rankdata(np.where(np.isnan(both), -np.inf, both))
-    n = len(corrupted)
-    return float((ranks[len(clean) :].sum() - n * (n + 1) / 2) / (n * len(clean)))
-
-
-def _best(
-    clean: Mapping[str, np.ndarray], corrupted: Mapping[str, np.ndarray]
-) -> list[dict[str, Any]]:
-    scores = []
-    for name, values in clean.items():
-        up = auroc(values, corrupted[name])
-        down = auroc(-values, -corrupted[name])
-        scores.append({"measure": name, "auroc": max(up, down)})
-    return sorted(scores, key=lambda entry: -entry["auroc"])[:3]
-
-
-def _monotone(levels: np.ndarray) -> float:
-    known = levels[:, np.isfinite(levels).all(axis=0)]
-    if not known.size:
-        return float("nan")
-    slack = 0.02 * (known.max(axis=0) - known.min(axis=0))
-    return float((np.diff(known, axis=0) >= -slack).all(axis=0).mean())
 
 
 def _turn(degrees: np.ndarray) -> np.ndarray:

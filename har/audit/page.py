@@ -18,6 +18,7 @@ from har.data.store import ClipStore
 from har.errors import HarError
 from har.evaluation.projection import SkeletonClip
 from har.evaluation.render import draw_strip
+from har.evaluation.style import page_style
 from har.record import write_bytes_atomic
 from har.skeleton.layout import load_layout
 
@@ -51,6 +52,7 @@ def write_page(
     """
     template = Template(files("har.audit").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     text = template.substitute(
+        style=page_style(),
         dataset=escape(store.meta.description.dataset),
         summary=escape(summary),
         options="".join(f"<option>{escape(name)}</option>" for name in store.labels),

@@ -1,5 +1,6 @@
-"""Colours and sizes shared by all pictures; no global state of matplotlib is touched."""
+"""Colours and sizes shared by all pictures and pages; no global state of matplotlib is touched."""
 
+from importlib.resources import files
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -16,6 +17,11 @@ INK = "#222222"
 GREY = "#767676"
 PALE = "#D9D9D9"
 DOTS_PER_INCH = 150
+
+
+def page_style() -> str:
+    """Return the CSS that pages for people share; a page puts it before its own."""
+    return files("har.evaluation").joinpath("page.css").read_text(encoding="utf-8")
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -14,6 +14,9 @@ _MEDIAN_LENGTH = {2: 1.1774, 3: 1.5382}
 _FROZEN_STEP = 1e-4
 _SWAP_SHARE = 0.5
 _SMALLEST_SWAP = 0.15
+_TRUNK_CORNERS = ("left_hip", "right_hip", "spine_base", "spine_top")
+_POINTS = 0.3
+_SURE = 0.3
 _MOVING = 0.25
 _PAUSE_SEC = 0.4
 _END_SEC = 0.2
@@ -93,25 +96,18 @@ def motion_extent(block: PoseBlock) -> np.ndarray:
 
 @MOTION.add("swap_ratio", "tracking", "share", (0, 1), "low")
 def swap_ratio(block: PoseBlock) -> np.ndarray:
-    """Return the share of steps at which left and right seem to change places.
+    """Return the share of frames in which left and right seem to have changed places.
 
-    Exchanged, the joints would lie at less than half the distance from the frame before.
+    They change where, exchanged, the joints would lie at less than half the distance from the frame
+    before. Which of the two assignments is wrong, the feet tell, which point ahead; without feet in
+    3D it is the rarer one.
     """
-    mirror = block.layout.flip_permutation
-    paired = np.flatnonzero(mirror != np.arange(len(mirror)))
-    if len(block.clip) < 2 or not len(paired):
-        return np.where(block.frame_count > 0, 0.0, np.nan)
-    now, before = block.joints[1:, paired], block.joints[:-1, paired]
-    swapped = block.joints[1:, mirror[paired]]
-    usable = (block.seen[1:] & block.seen[:-1])[:, paired] & block.seen[1:, mirror[paired]]
-    count = usable.sum(axis=1)
-    own = (norm(now - before) * usable).sum(axis=1)
-    other = (norm(swapped - before) * usable).sum(axis=1)
-    large = own > _SMALLEST_SWAP * count * np.nan_to_num(block.trunk)[block.clip[1:]]
-    flips = (other < _SWAP_SHARE * own) & large & block.continues[1:]
-    return block.mean(
-        _pad(flips, 1, 0).astype(float), _pad(block.continues[1:] & (count > 0), 1, 0)
-    )
+    exchanged = _exchanges(block)
+    share = block.mean(exchanged.astype(float), block.present)
+    ahead = block.total(np.where(exchanged, -1, 1) * _feet_point_ahead(block))
+    sure = np.abs(ahead) > _SURE * block.total(block.present.astype(float))
+    wrong = np.where(sure, ahead < 0, share > 0.5)
+    return np.where(wrong, 1 - share, share)
 
 
 @MOTION.add("bouts", "content", "bouts", (0, None), "neither")
@@ -155,6 +151,42 @@ def _motion_at_end(block: PoseBlock, first: bool) -> np.ndarray:
     near = usable & (frame < np.maximum(_END_SEC * block.fps, 2)[block.clip])
     strong = block.quantile(energy, usable, 0.9)
     return divide(block.mean(energy, near), strong)
+
+
+def _exchanges(block: PoseBlock) -> np.ndarray:
+    """Return (R,) bool: frames whose sides are exchanged against the first frame of the clip."""
+    mirror = block.layout.flip_permutation
+    paired = np.flatnonzero(mirror != np.arange(len(mirror)))
+    if len(block.clip) < 2 or not len(paired):
+        return np.zeros(len(block.clip), bool)
+    now, before = block.joints[1:, paired], block.joints[:-1, paired]
+    swapped = block.joints[1:, mirror[paired]]
+    usable = (block.seen[1:] & block.seen[:-1])[:, paired] & block.seen[1:, mirror[paired]]
+    own = (norm(now - before) * usable).sum(axis=1)
+    other = (norm(swapped - before) * usable).sum(axis=1)
+    trunk = np.nan_to_num(block.trunk)[block.clip[1:]]
+    large = own > _SMALLEST_SWAP * usable.sum(axis=1) * trunk
+    flips = np.cumsum(_pad((other < _SWAP_SHARE * own) & large & block.continues[1:], 1, 0))
+    first = np.searchsorted(block.clip, block.clip)
+    return np.asarray((flips - flips[first]) % 2 == 1)
+
+
+def _feet_point_ahead(block: PoseBlock) -> np.ndarray:
+    """Return (R,) 1 where the feet point to where left and right say is ahead, -1 behind, else 0.
+
+    2D does not tell, nor do feet that are not seen.
+    """
+    names = ("left_ankle", "right_ankle", "left_foot", "right_foot")
+    if not block.is_3d or any(block.layout.find(name) is None for name in names):
+        return np.zeros(len(block.clip))
+    (left, a), (right, b), (base, c), (top, d) = map(block.landmark, _TRUNK_CORNERS)
+    ankles, _ = block.joint_mean(names[:2])
+    feet, _ = block.joint_mean(names[2:])
+    seen = a & b & c & d & block.seen[:, [block.layout.index(name) for name in names]].all(axis=1)
+    ahead = np.cross(left - right, top - base)
+    along = ((feet - ankles) * ahead).sum(axis=1)
+    clear = np.abs(along) > _POINTS * norm(feet - ankles) * norm(ahead)
+    return np.where(seen & clear, np.sign(along), 0)
 
 
 def _moving(block: PoseBlock) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from har.quality.pose_visibility import VISIBILITY
 from har.quality.tracks import ClipTable, DenseTable
 from har.skeleton.layout import Layout
 
-VERSION = 1
+VERSION = 2
 """Raised when a measure changes its values, so that stored values are taken anew."""
 
 _BLOCK_CLIPS = 256

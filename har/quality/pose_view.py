@@ -58,13 +58,14 @@ def view_of(block: PoseBlock, prior_deg: np.ndarray | None = None) -> View | Non
     if not block.is_3d or block.unit != "m":
         return None
     joints = _camera_axes(block)
-    turned = replace(block, joints=joints, confidence=_trusted(block))
-    own = _pitch_deg(turned)
+    turned = replace(block, joints=joints)
+    trusted = replace(turned, confidence=_trusted(block))
+    own = _pitch_deg(trusted)
     pitch = own if prior_deg is None else np.where(np.isfinite(own), own, prior_deg)
     tilt = np.deg2rad(np.nan_to_num(pitch))
     up = np.stack([np.zeros_like(tilt), np.cos(tilt), -np.sin(tilt)], axis=1)
     base, known = turned.landmark("spine_base")
-    facing, oriented = _facing(turned, up[block.clip])
+    facing, oriented = _facing(trusted, up[block.clip])
     in_front = known & (base[:, 2] > _NEAREST_M)
     return View(pitch, up, base, in_front, facing, oriented & in_front)
 
@@ -94,9 +95,9 @@ def camera_height_m(block: PoseBlock, view: View) -> np.ndarray:
 
 @VIEW.add("distance_m", "viewpoint", "m", (0, None), "neither")
 def distance_m(block: PoseBlock, view: View) -> np.ndarray:
-    """Return the distance over the floor from the camera to the person, the median of the clip."""
+    """Return the distance over the floor from the camera to the person's mean place in the clip."""
     along = _level(view.base, view.up[block.clip])
-    return block.median(norm(along), view.known)
+    return norm(np.stack([block.mean(axis, view.known) for axis in along.T], axis=1))
 
 
 @VIEW.add("yaw_deg", "viewpoint", "deg", _TURN, "neither")
@@ -136,16 +137,20 @@ def flat_view_angle_deg(block: PoseBlock) -> np.ndarray:
 def _mean_direction(block: PoseBlock, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over the clip of the direction to the camera, seen from the person.
 
-    As complex numbers of at most 1, with the direction as angle; NaN where it is not known.
+    As complex numbers of at most 1, with the direction as angle; NaN where it is not known. Frames
+    weigh as much as the line of shoulders and hips is level: of a person who lies on a side it
+    stands upright and tells no direction.
     """
     up = view.up[block.clip]
     to_camera = _level(-view.base, up)
     left = np.cross(up, view.facing)
-    length = norm(view.facing) * norm(to_camera)
-    usable = view.oriented & (length > 0)
-    ahead = divide((view.facing * to_camera).sum(axis=1), length)
-    aside = divide((left * to_camera).sum(axis=1), length)
-    mean = block.mean(np.nan_to_num(ahead), usable) + 1j * block.mean(np.nan_to_num(aside), usable)
+    usable = view.oriented & (norm(to_camera) > 0)
+    ahead, aside = (
+        block.mean(np.nan_to_num(divide((axis * to_camera).sum(axis=1), norm(to_camera))), usable)
+        for axis in (view.facing, left)
+    )
+    weight = block.mean(norm(view.facing), usable)
+    mean = divide(ahead, weight) + 1j * divide(aside, weight)
     return mean, np.isfinite(mean)
 
 
@@ -172,9 +177,10 @@ def _pitch_deg(block: PoseBlock) -> np.ndarray:
     seen = base_seen & top_seen & ankles_seen
     long_legs = norm(legs) > _STRAIGHT_LEGS * np.nan_to_num(block.trunk)[block.clip]
     stands = seen & long_legs & _aligned(trunk, legs) & _plausible(legs)
-    sits = seen & knees_seen & _aligned(trunk, shanks) & _plausible(trunk)
-    standing = _median_pitch(block, legs, stands)
-    return np.where(np.isfinite(standing), standing, _median_pitch(block, trunk, sits))
+    upright = trunk + shanks
+    sits = seen & knees_seen & _aligned(trunk, shanks) & _plausible(upright)
+    standing, sitting = _median_pitch(block, legs, stands), _median_pitch(block, upright, sits)
+    return np.where(np.isfinite(standing), standing, sitting)
 
 
 def _median_pitch(block: PoseBlock, axis: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from har.quality.video_picture import EXTRA, PICTURE, Picture
 from har.quality.video_series import SERIES, SeriesMeter
 from har.video import Frame, open_video
 
-VERSION = 1
+VERSION = 2
 """Raised when a measure changes its values, so that stored values are taken anew."""
 
 PICTURES_A_SECOND = 2.0

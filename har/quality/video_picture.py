@@ -24,7 +24,7 @@ _BLOCK_PX = 8
 _DARK_CHANNEL_PX = 15
 _BLUR_TAPS = 11
 _FLAT_GREY = 0.5
-_GRAINLESS = 0.5
+_GRAINLESS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ def noise(picture: Picture) -> float:
 
 @PICTURE.add("smoothed_ratio", "detail", "share", _RATIO, "low")
 def smoothed_ratio(picture: Picture) -> float:
-    """Return the share of the picture without any grain, as strong compression leaves it."""
+    """Return the share of the picture with hardly any grain, as strong compression leaves it."""
     if min(picture.native.shape) < 2 * _BLOCK_PX:
         return float("nan")
     return float((_cells(picture.grain, _BLOCK_PX) < _GRAINLESS).mean())

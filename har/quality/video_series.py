@@ -20,8 +20,7 @@ _SAME_SHARE = 0.1
 _GAP_INTERVALS = 1.5
 _CUT_GREY = 18.0
 _CUT_TIMES = 6.0
-_CUT_HISTOGRAM = 0.35
-_BINS = 32
+_SAME_SCENE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,8 @@ class Series:
         luma: (T,) mean luma, 0 to 255.
         change: (T,) mean absolute difference of the small picture from the one before, in grey
             levels; NaN for the first frame.
-        histogram_change: (T,) share of the pixels whose grey changed, by histogram; NaN first.
+        likeness: (T,) height of the peak of the phase correlation with the frame before: 1 for the
+            same picture, moved or not, about 0 for another one; NaN first, and as ``shift``.
         shift: (T, 2) movement of the whole picture since the frame before, in picture widths; NaN
             for the first frame and where there is nothing to see.
         fps: as the file says.
@@ -43,7 +43,7 @@ class Series:
     times: np.ndarray
     luma: np.ndarray
     change: np.ndarray
-    histogram_change: np.ndarray
+    likeness: np.ndarray
     shift: np.ndarray
     fps: float
     size_px: tuple[int, int]
@@ -64,7 +64,6 @@ class SeriesMeter:
         self.fps = fps
         self._rows: list[tuple[float, ...]] = []
         self._before: np.ndarray | None = None
-        self._histogram: np.ndarray | None = None
         self._window: np.ndarray | None = None
         self._size = (0, 0)
 
@@ -80,32 +79,29 @@ class SeriesMeter:
         """
         cv2 = require("cv2", EXTRA)
         small = shrink(native, SMALL_SIDE_PX).astype(np.float32)
-        histogram = cv2.calcHist([small], [0], None, [_BINS], [0, 256]).ravel() / small.size
         row = [time, float(small.mean()), np.nan, np.nan, np.nan, np.nan]
         if self._before is not None and self._before.shape == small.shape:
             row[2] = float(cv2.absdiff(small, self._before).mean())
-            row[3] = float(np.abs(histogram - self._histogram).sum() / 2)
-            row[4:] = self._shift(cv2, small)
+            row[3:] = self._movement(cv2, small)
         self._rows.append(tuple(row))
-        self._before, self._histogram, self._size = small, histogram, native.shape[:2]
+        self._before, self._size = small, native.shape[:2]
 
     def series(self) -> Series:
         """Return what was collected."""
         rows = np.array(self._rows, dtype=np.float64).reshape(-1, 6)
-        times, luma, change, histogram_change = rows[:, :4].T
-        return Series(
-            times, luma, change, histogram_change, rows[:, 4:], float(self.fps), self._size
-        )
+        times, luma, change, likeness = rows[:, :4].T
+        return Series(times, luma, change, likeness, rows[:, 4:], float(self.fps), self._size)
 
-    def _shift(self, cv2: Any, small: np.ndarray) -> tuple[float, float]:
+    def _movement(self, cv2: Any, small: np.ndarray) -> tuple[float, float, float]:
+        """Return the likeness with the frame before, and the shift."""
         if min(small.shape) < 8 or small.std() < 1:
-            return np.nan, np.nan
+            return np.nan, np.nan, np.nan
         if self._window is None or self._window.shape != small.shape:
             self._window = cv2.createHanningWindow(small.shape[::-1], cv2.CV_32F)
         # OpenCV writes into what it is given.
         pair = np.array([self._before, small])
-        (right, down), _ = cv2.phaseCorrelate(pair[0], pair[1], self._window)
-        return right / small.shape[1], down / small.shape[1]
+        (right, down), peak = cv2.phaseCorrelate(pair[0], pair[1], self._window)
+        return peak, right / small.shape[1], down / small.shape[1]
 
 
 @SERIES.add("height_px", "detail", "px", (0, None), "high")
@@ -182,12 +178,17 @@ def shake(series: Series) -> float:
     return float(np.sqrt((jumps**2).sum(axis=1).mean())) if len(jumps) else float("nan")
 
 
-@SERIES.add("scene_cuts", "time", "cuts", (0, None), "low")
+@SERIES.add(
+    "scene_cuts", "time", "cuts", (0, None), "low", "phase correlation: Kuglin and Hines 1975"
+)
 def scene_cuts(series: Series) -> float:
-    """Return the number of cuts: the picture and its histogram change at once."""
+    """Return the number of cuts: the picture changes at once, and is not the one before moved.
+
+    The peak of the phase correlation stays high when the camera shakes or the light changes.
+    """
     change = series.change[1:]
     if not len(change):
         return 0.0
     usual = float(np.nanmedian(change)) if np.isfinite(change).any() else 0.0
     large = change > max(_CUT_GREY, _CUT_TIMES * usual)
-    return float((large & (series.histogram_change[1:] > _CUT_HISTOGRAM)).sum())
+    return float((large & ~(series.likeness[1:] >= _SAME_SCENE)).sum())

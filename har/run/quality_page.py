@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from har.evaluation.style import page_style
 from har.quality.coverage import AXES, Coverage, cover
 from har.quality.filters import Verdicts, rejects
 from har.quality.measure import Measure
@@ -43,6 +44,7 @@ def write_page(
     """
     template = Template(files("har.run").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     text = template.substitute(
+        style=page_style(),
         name=escape(own.name),
         summary=escape(_sentence(own, content)),
         rules=_rules(own, verdicts),

@@ -10,6 +10,8 @@ from har.errors import ConfigError, LayoutError, did_you_mean
 from har.skeleton import embeddings
 from har.skeleton.layout import Layout
 
+CONFIDENCE = "confidence"
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -19,10 +21,12 @@ class Stream:
         compute: maps joints (..., T, V, C), which of them were seen (..., T, V), and the layout
             to the stream (..., T, V, channels).
         channels: number of channels for C coordinates.
+        graded: ``compute`` is given how sure each joint is in place of whether it was seen.
     """
 
     compute: Callable[[Tensor, Tensor, Layout], Tensor]
     channels: Callable[[int], int] = lambda coordinates: coordinates
+    graded: bool = False
 
 
 def compute_stream(
@@ -44,6 +48,7 @@ def compute_stream(
     ``relative_landmarks``  4 C          joint minus each shoulder and each hip
     ``polar``               C + 1        distance from the middle of the spine, and unit direction
     ``angle``               7            angles at the joint, see ``har.skeleton.embeddings.angles``
+    ``confidence``          1            how sure the pose estimator is of the joint, 0 if not seen
     ======================  ===========  =========================================================
 
     With ``confidence``, a value is zero wherever a joint it is made from was not seen; without it,
@@ -67,8 +72,8 @@ def compute_stream(
             f"joints of shape {tuple(joints.shape)} do not fit layout '{layout.name}': the last "
             f"axes must be T, V={layout.num_joints}, C."
         )
-    seen = _present(joints) if confidence is None else confidence > 0
-    return stream.compute(joints, seen, layout)
+    sure = _present(joints) if confidence is None else confidence
+    return stream.compute(joints, sure if stream.graded else sure > 0, layout)
 
 
 def stream_channels(name: str, coordinates: int) -> int:
@@ -109,6 +114,10 @@ def _bone_motion(joints: Tensor, seen: Tensor, layout: Layout) -> Tensor:
     return _motion(*_bones(joints, seen, layout))
 
 
+def _confidence(joints: Tensor, sure: Tensor, layout: Layout) -> Tensor:  # noqa: ARG001
+    return sure.to(joints.dtype)[..., None]
+
+
 def _bones(joints: Tensor, seen: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
     parents = torch.tensor(layout.bone_parents, device=joints.device)
     seen = seen & seen[..., parents]
@@ -134,6 +143,7 @@ _STREAMS: Mapping[str, Stream] = {
     ),
     "polar": Stream(embeddings.polar, lambda c: c + 1),
     "angle": Stream(embeddings.angles, lambda c: embeddings.ANGLES),  # noqa: ARG005
+    CONFIDENCE: Stream(_confidence, lambda c: 1, graded=True),  # noqa: ARG005
 }
 
 STREAMS = tuple(_STREAMS)

@@ -118,12 +118,32 @@ def test_faults_of_tracking_are_seen() -> None:
     swapped = joints.copy()
     swapped[:, :, 10:14] = joints[:, :, 10:14][..., LAYOUT.flip_permutation, :]
     steps = joints.shape[2] - 1
-    assert measure(swapped, confidence)["swap_ratio"] == pytest.approx(2 / steps)
+    assert measure(swapped, confidence)["swap_ratio"] == pytest.approx(4 / 40)
+    assert measure(swapped[..., :2], confidence, "px")["swap_ratio"] == pytest.approx(4 / 40)
     assert clean["swap_ratio"] == 0
     frozen = joints.copy()
     frozen[:, :, 20:] = frozen[:, :, 20:21]
     assert measure(frozen, confidence)["frozen_ratio"] == pytest.approx(19 / steps)
     assert measure(frozen, confidence)["fresh_fps"] == pytest.approx(FPS * 20 / steps)
+
+
+def test_feet_tell_which_of_two_assignments_of_sides_is_wrong() -> None:
+    joints, confidence = person()
+    swapped = joints[..., LAYOUT.flip_permutation, :]
+    mostly = np.concatenate([joints[:, :, :10], swapped[:, :, 10:]], axis=2)
+    assert measure(mostly, confidence)["swap_ratio"] == pytest.approx(30 / 40)
+    assert measure(swapped, confidence)["swap_ratio"] == 1
+    assert measure(mostly[..., :2], confidence, "px")["swap_ratio"] == pytest.approx(10 / 40)
+
+
+def test_a_person_who_lies_on_a_side_hardly_counts_for_the_yaw() -> None:
+    joints, confidence = person()
+    base = joints[..., LAYOUT.index("pelvis"), :][..., None, :]
+    turned = base + (joints - base)[..., [1, 0, 2]] * np.array([1, -1, 1], np.float32)
+    lying = np.concatenate([joints[:, :, :20], turned[:, :, 20:]], axis=2)
+    standing = measure(joints[:, :, :20], confidence[:, :, :20])["yaw_deg"]
+    turn = (measure(lying, confidence)["yaw_deg"] - standing + 180) % 360 - 180
+    assert np.abs(turn) < 10
 
 
 def test_what_is_not_seen_is_counted() -> None:

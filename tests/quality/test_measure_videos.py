@@ -19,9 +19,9 @@ def no_warnings(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
     assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
 
 
-def room(frames: int = 30, height: int = 240, width: int = 320) -> np.ndarray:
+def room(frames: int = 30, height: int = 240, width: int = 320, seed: int = 0) -> np.ndarray:
     """Return a still room with grain and level edges, in which something moves."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     picture = np.full((height, width, 3), 150, np.float32)
     for _ in range(40):
         top, left = rng.integers(0, height - 20), rng.integers(0, width - 30)
@@ -83,6 +83,14 @@ def test_resolution_and_tilt() -> None:
     assert measure_frames(turned, FPS)["tilt_deg"] == pytest.approx(15, abs=1.5)
     assert clean["tilt_deg"] < 1
     assert clean["height_px"] == 240
+
+
+def test_a_cut_to_a_room_of_the_same_light_is_counted_and_motion_is_not() -> None:
+    away = room(seed=2)
+    several = np.concatenate([CLEAN[:10], away[10:20], CLEAN[20:]])
+    assert measure_frames(several, FPS)["scene_cuts"] == 2
+    for name in ("shake", "camera_motion", "repeated_ratio", "noise", "flicker"):
+        assert measure_frames(FAULTS[name], FPS)["scene_cuts"] == 0, name
 
 
 def test_gaps_in_time_are_counted() -> None:
