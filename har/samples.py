@@ -103,6 +103,10 @@ class Batch:
         targets: (N, classes) soft targets in [0, 1], set by mixing augmentations.
         frames: (N, T, H, W, 3) uint8 red, green, blue, of clips of video; or (N, T, S, C) features
             of them. A batch of videos alone has no people: M, V and C of its joints are 0.
+        points: (N, M, T, V, 2) float32, where the joints are in the frames: shares of their width
+            from the left and of their height from the top; outside [0, 1] beyond the edges. None
+            where it is not known.
+        present: (N, 2) bool, whether poses and frames count; None where all that is there counts.
         seed: of every random draw for this batch, so that a resumed run repeats it.
     """
 
@@ -115,6 +119,8 @@ class Batch:
     targets: Tensor | None = None
     seed: int = 0
     frames: Tensor | None = None
+    points: Tensor | None = None
+    present: Tensor | None = None
 
     def __len__(self) -> int:
         return self.joints.shape[0]

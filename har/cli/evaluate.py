@@ -11,7 +11,9 @@ Test a checkpoint on the protocol it was trained for: har evaluate ckpt=<file>
   ckpt=<file>      checkpoint of a run
   out=<folder>     where the outputs go (default: evaluation/ in the run folder)
   store=<folder>   the prepared clips, where they are not where the run found them
-  any_data=true    test on data other than the run's own, too"""
+  any_data=true    test on data other than the run's own, too
+  absent=<name>    test a model of poses and video without its "pose" or its "video"
+                   input"""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -40,4 +42,5 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "out": read_path,
     "store": read_path,
     "any_data": read_bool,
+    "absent": str,
 }

@@ -82,6 +82,19 @@ class VideoConfig:
 
 
 @dataclass
+class PosesConfig:
+    """The poses of the people in the videos; see ``har.data.paired_store.PairedStore``.
+
+    Attributes:
+        store: folder of the prepared poses, of the same recordings as the videos.
+        rate: poses for each frame that is sampled.
+    """
+
+    store: str
+    rate: int = 1
+
+
+@dataclass
 class DataConfig:
     """The clips, and how they come in batches; see ``har.data.datamodule.ClipDataModule``.
 
@@ -95,6 +108,7 @@ class DataConfig:
         layout: joint layout that all of them are converted to; null takes the first one's.
         balance: what an epoch shows equally often.
         video: for a dataset of videos.
+        poses: of the people in them, where a model is to see both.
     """
 
     name: str = "run"
@@ -111,6 +125,7 @@ class DataConfig:
     people: int | None = None
     workers: int = 0
     video: VideoConfig | None = None
+    poses: PosesConfig | None = None
 
 
 @dataclass
@@ -132,7 +147,7 @@ class StreamConfig:
     names: list[
         Literal[
             "joint", "bone", "joint_motion", "bone_motion", "velocity", "acceleration",
-            "relative", "relative_landmarks", "polar", "angle",
+            "relative", "relative_landmarks", "polar", "angle", "confidence",
         ]
     ]  # fmt: skip
 
@@ -249,6 +264,7 @@ class RootConfig:
         weights: checkpoint whose weights the training starts from, see ``har.run.starting``.
         mixing: mixes the clips of a training batch.
         ema: keeps an average of the weights.
+        distillation: what a trained model adds to the loss, see ``har.training.distillation``.
         pretraining: task without labels that the backbone is trained on, in place of a classifier.
         extra_targets: prefixes of classes outside har that this configuration may build.
     """
@@ -272,6 +288,7 @@ class RootConfig:
     mixing: Node | None = None
     ema: Node | None = None
     pretraining: Node | None = None
+    distillation: Node | None = None
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
@@ -289,6 +306,7 @@ PROVIDED: Provided = {
     "model.head": frozenset({"in_channels", "num_classes"}),
     "loss": frozenset({"class_counts"}),
     "pretraining": frozenset({"encoder", "in_channels"}),
+    "distillation": frozenset({"teacher"}),
     "optimizer.factory": frozenset({"params"}),
     "logger.extra": frozenset({"save_dir"}),
 }
@@ -302,16 +320,35 @@ PROVIDED_FOR_VIDEO: Provided = {
 """The same where the clips are videos, which have neither joints nor streams of them."""
 
 
+PROVIDED_FOR_PAIRS: Provided = {
+    **PROVIDED,
+    "model": frozenset({"pose", "video", "fusion", "temporal", "head"}),
+    "model.fusion": frozenset(),
+    "model.pose": frozenset({"fusion", "backbone"}),
+    "model.pose.fusion": frozenset({"stream_channels"}),
+    "model.pose.backbone": frozenset({"in_channels", "layout"}),
+    "model.video": frozenset({"backbone"}),
+}
+"""The same for a model of poses and video."""
+
+
 def provided_for(config: Mapping[str, Any]) -> Provided:
     """Return what the program hands over in an experiment of this configuration."""
-    data = config.get("data")
-    is_video = isinstance(data, Mapping) and data.get("video") is not None
-    return PROVIDED_FOR_VIDEO if is_video else PROVIDED
+    data, model = config.get("data"), config.get("model")
+    if not isinstance(data, Mapping) or data.get("video") is None:
+        return PROVIDED
+    if data.get("poses") is not None and isinstance(model, Mapping):
+        if "pose" in model:
+            return PROVIDED_FOR_PAIRS
+        if "fusion" in model:
+            return PROVIDED
+    return PROVIDED_FOR_VIDEO
 
 
 OFFERED: Provided = {
     "loss": frozenset({"admissible", "competing"}),
     "model.head": frozenset({"layout"}),
+    "model.fusion": frozenset({"stream_channels", "map_channels", "backbones", "layout"}),
 }
 """What the program hands to those nodes that take it."""
 

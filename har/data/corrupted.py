@@ -12,9 +12,11 @@ import numpy as np
 import torch
 
 from har.data.combined import ClipSource
+from har.data.paired_store import PairedStore
 from har.data.store_gather import gather_frames
 from har.data.store_index import StoreIndex
 from har.data.video_store import VideoStore
+from har.errors import ConfigError
 from har.quality.corruptions import (
     PoseCorruption,
     VideoCorruption,
@@ -156,7 +158,15 @@ def corrupted(clips: ClipSource, name: str | None, severity: int, seed: int) -> 
         name: of a corruption; None leaves the clips as they are.
         severity: 1 to 5.
         seed: of all draws.
+
+    Raises:
+        ConfigError: the clips have poses and video.
     """
+    if isinstance(clips, PairedStore):
+        raise ConfigError(
+            f"{clips.origin} has poses and video, and each fault is of one of them: choose a model "
+            "of poses or one of video; `har evaluate absent=` tests one of both without either"
+        )
     if isinstance(clips, VideoStore):
         video = video_corruption(name, severity) if name else None
         return CorruptedVideos.of(clips, video, seed)

@@ -1,6 +1,7 @@
 """Reads a batch of video clips: the sampled frames, cropped and resized."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,9 +10,9 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from har.data.batches import BatchRequest
+from har.data.combined_videos import VideoSource
 from har.data.sampling import Sampler
-from har.data.video_crops import ClipView, Crop
-from har.data.video_store import VideoStore
+from har.data.video_crops import Box, ClipView, Crop
 from har.samples import Batch
 
 ClipAugmentation = Callable[[np.ndarray, int], np.ndarray]
@@ -36,7 +37,7 @@ class VideoBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        store: VideoStore,
+        store: VideoSource,
         sampler: Sampler,
         crop: Crop,
         size: int,
@@ -53,39 +54,70 @@ class VideoBatches(Dataset[Batch]):
         self.choose = choose
 
     def __getitem__(self, request: BatchRequest) -> Batch:
+        takes, views = self.takes(request)
+        rows = np.array([take.row for take in takes], np.int64)
+        labels = torch.from_numpy(self.store.index.label[rows].astype(np.int64))
+        clips = torch.stack([self._read(take) for take in takes])
+        return video_batch(clips, labels, torch.from_numpy(rows), views, request.seed)
+
+    def takes(self, request: BatchRequest) -> tuple[list["Take"], int]:
+        """Return what is read for a request, in order, and how many of them are of one clip.
+
+        The draws are those of the request's seed: equal requests give equal takes.
+        """
         rng = np.random.default_rng(request.seed) if self.training else None
-        index = self.store.index
-        positions = self.sampler(index.frame_count[request.rows], rng)
+        positions = self.sampler(self.store.index.frame_count[request.rows], rng)
         crop_seeds = np.random.default_rng((request.seed, 1)).integers(2**62, size=len(positions))
         frame_numbers = np.rint(positions).astype(np.int64)
-        clips = [
-            self._clip(int(request.rows[number]), view, crop, int(crop_seeds[number]))
+        takes = [
+            self._take(int(request.rows[number]), view, crop, int(crop_seeds[number]))
             for number in range(len(positions))[request.share]
             for view in frame_numbers[number]
             for crop in self.crops
         ]
-        views = positions.shape[1] * len(self.crops)
-        rows = np.repeat(request.rows[request.share], views)
-        labels = torch.from_numpy(index.label[rows].astype(np.int64))
-        return video_batch(torch.stack(clips), labels, torch.from_numpy(rows), views, request.seed)
+        return takes, positions.shape[1] * len(self.crops)
 
-    def _clip(self, row: int, positions: np.ndarray, crop: Crop, seed: int) -> Tensor:
-        frames, index = self.store.frames(row), self.store.index
+    def _take(self, row: int, frames: np.ndarray, crop: Crop, seed: int) -> "Take":
+        index = self.store.index
         if self.choose is not None:
-            positions = self.choose(row, positions)
+            frames = self.choose(row, frames)
+        height, width = self.store.frames(row).shape[1:3]
         view = ClipView(
-            height=frames.shape[1],
-            width=frames.shape[2],
+            height=height,
+            width=width,
             recording=str(index.recording[row]),
             start_sec=float(index.start_sec[row]),
             end_sec=float(index.end_sec[row]),
         )
         rng = np.random.default_rng(seed) if self.training else None
-        top, left, height, width = crop(view, rng)
-        cut = np.ascontiguousarray(frames[positions, top : top + height, left : left + width])
+        return Take(row, frames, crop(view, rng), (height, width), seed)
+
+    def _read(self, take: "Take") -> Tensor:
+        top, left, height, width = take.box
+        frames = self.store.frames(take.row)
+        cut = np.ascontiguousarray(frames[take.frames, top : top + height, left : left + width])
         for augmentation in self.augment:
-            cut = augmentation(cut, seed)
+            cut = augmentation(cut, take.seed)
         return resized(torch.from_numpy(cut), self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One view of a clip: which frames, and which part of the picture.
+
+    Attributes:
+        row: of the store.
+        frames: (T,) int64, frames of the clip.
+        box: part of the picture that is cut out.
+        picture: height and width of the stored frames, in pixels.
+        seed: of the draws for this clip.
+    """
+
+    row: int
+    frames: np.ndarray
+    box: Box
+    picture: tuple[int, int]
+    seed: int
 
 
 def resized(frames: Tensor, size: int) -> Tensor:

@@ -7,9 +7,9 @@ import torch
 from torch.utils.data import Dataset
 
 from har.data.balance import Balance
+from har.data.combined_videos import VideoSource
 from har.data.loaders import BatchLoaders
 from har.data.splits import Split
-from har.data.video_store import VideoStore
 from har.data.video_transforms import VideoTransform
 from har.samples import Batch
 
@@ -28,7 +28,7 @@ class VideoDataModule(BatchLoaders):
 
     def __init__(
         self,
-        store: VideoStore,
+        store: VideoSource,
         split: Split,
         train_clips: Dataset[Batch],
         test_clips: Dataset[Batch],

@@ -1,12 +1,15 @@
 """The path every skeleton model shares: streams, backbone, temporal pooling, people, head."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from har.errors import ConfigError
+from har.models.confidence import weigh_by_confidence
 from har.models.layers import mean_over_people
+from har.skeleton.streams import CONFIDENCE
 
 
 class SkeletonClassifier(nn.Module):
@@ -20,6 +23,9 @@ class SkeletonClassifier(nn.Module):
         skip_absent_people: run the backbone on the people who are there only, so that padding
             costs no time and enters no statistic. Off, absent people are zeros that count in batch
             norm and in the mean over people, as in PYSKL: for parity with its checkpoints.
+        joint_confidence: what becomes of the stream ``confidence``: ``channel`` hands it to the
+            fusion like any other stream; ``weight`` keeps it from the fusion, and features count in
+            the temporal pooling as much as the joints they come from are sure.
     """
 
     def __init__(
@@ -29,6 +35,7 @@ class SkeletonClassifier(nn.Module):
         temporal: nn.Module,
         head: nn.Module,
         skip_absent_people: bool = True,
+        joint_confidence: Literal["channel", "weight"] = "channel",
     ):
         super().__init__()
         self.fusion = fusion
@@ -36,6 +43,7 @@ class SkeletonClassifier(nn.Module):
         self.temporal = temporal
         self.head = head
         self.skip_absent_people = skip_absent_people
+        self.joint_confidence = joint_confidence
         if skip_absent_people and getattr(backbone, "person_slots", 1) > 1:
             raise ConfigError(
                 "a backbone with person_slots over 1 has to see every person of a clip: set "
@@ -54,7 +62,10 @@ class SkeletonClassifier(nn.Module):
         people = joined[person_mask]
         if people.shape[0] == 0:
             return joined.new_zeros(joined.shape[0], self.temporal.out_channels)
-        return mean_over_people(self.temporal(self.backbone(people)), person_mask)
+        features = self.backbone(people)
+        if self.joint_confidence == "weight":
+            features = weigh_by_confidence(features, streams[CONFIDENCE][person_mask])
+        return mean_over_people(self.temporal(features), person_mask)
 
     def auxiliary_loss(self, logits: Tensor, labels: Tensor, person_mask: Tensor) -> Tensor | None:
         """Return the head's own loss on the last forward pass in training; None where it has none.

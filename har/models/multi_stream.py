@@ -48,7 +48,7 @@ class MultiStreamClassifier(nn.Module):
                 for name in fusion
             }
         )
-        shares = _checked(weights, tuple(fusion), learn_weights)
+        shares = checked_shares(weights, tuple(fusion), learn_weights)
         self.learn_weights = learn_weights
         if learn_weights:
             self.scores = nn.Parameter(shares.log())
@@ -82,8 +82,12 @@ class MultiStreamClassifier(nn.Module):
         return self.scores.softmax(dim=0) if self.learn_weights else self.shares
 
 
-def _checked(weights: Sequence[float] | None, names: tuple[str, ...], learn: bool) -> Tensor:
-    """Return one positive share a stream; they sum to 1."""
+def checked_shares(weights: Sequence[float] | None, names: tuple[str, ...], learn: bool) -> Tensor:
+    """Return one share a stream, positive where they are learned; they sum to 1.
+
+    Raises:
+        ConfigError: the weights do not fit the streams.
+    """
     given = [1.0] * len(names) if weights is None else list(weights)
     if len(given) != len(names):
         raise ConfigError(

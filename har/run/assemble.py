@@ -13,18 +13,20 @@ from torch import nn
 from har.config.build import build
 from har.config.targets import find_target
 from har.data.combined import ClipSource
+from har.data.combined_videos import VideoSource
 from har.data.datamodule import ClipDataModule
 from har.data.loaders import BatchLoaders
+from har.data.paired_store import PairedStore
 from har.data.splits import Split
-from har.data.video_store import VideoStore
 from har.errors import ConfigError
 from har.models.multi_stream import MultiStreamClassifier
 from har.paths import project_root
+from har.run.pairs import build_fused_classifier, build_paired_data, is_fused
 from har.run.quality import Quality, apply_filters
 from har.run.sources import Source, combine, describe_split, open_sources, open_store
 from har.run.video import build_video_classifier, build_video_data
 from har.skeleton.layout import Layout
-from har.skeleton.streams import stream_channels
+from har.skeleton.streams import CONFIDENCE, stream_channels
 from har.taxonomy.crosswalk import Crosswalk, load_crosswalk
 from har.taxonomy.label_space import LabelSpace, separate_space, shared_space
 from har.training.module import RecognitionModule
@@ -136,7 +138,9 @@ def build_data(
 ) -> BatchLoaders:
     """Build what serves the clips of a split in batches."""
     weights = quality.training_weights(split) if quality else None
-    if isinstance(store, VideoStore):
+    if isinstance(store, PairedStore):
+        return build_paired_data(store, split, config, weights)
+    if isinstance(store, VideoSource):
         return build_video_data(store, split, config, weights)
     data, sampling, transform = config["data"], config["sampling"], config["transform"]
     return ClipDataModule(
@@ -164,17 +168,7 @@ def _build_module(
     config: Config,
     record: dict[str, Any],
 ) -> RecognitionModule:
-    num_classes = len(space.outputs) if space else len(store.labels)
-    if isinstance(store, VideoStore):
-        classifier = build_video_classifier(config["model"], data, num_classes)
-    else:
-        classifier = build_classifier(
-            config["model"],
-            data.output_layout,
-            coordinates=store.coordinates,
-            streams=config["stream"]["names"],
-            num_classes=num_classes,
-        )
+    classifier = classifier_for(config, store, data, len(space.outputs if space else store.labels))
     head = config["model"]["head"]["_target_"]
     if space is not None and hasattr(find_target(head).call, AUXILIARY):
         raise ConfigError(
@@ -185,7 +179,7 @@ def _build_module(
     return RecognitionModule(
         classifier,
         streams=config["stream"]["names"],
-        layout=None if isinstance(store, VideoStore) else data.output_layout,
+        layout=data.output_layout if sees_poses(config, store) else None,
         num_classes=len(space.labels) if space else len(store.labels),
         loss=_build_loss(config["loss"], data, space),
         optimizer=build(optimizer["factory"]),
@@ -195,6 +189,30 @@ def _build_module(
         decay_all=optimizer["decay_all"],
         record=record,
     )
+
+
+def classifier_for(
+    config: Config, store: ClipSource, data: BatchLoaders, num_classes: int
+) -> nn.Module:
+    """Build the classifier that a configuration describes, for these clips."""
+    if is_fused(config["model"]):
+        return build_fused_classifier(config, store, data, num_classes)
+    if not sees_poses(config, store):
+        return build_video_classifier(config["model"], data, num_classes)
+    return build_classifier(
+        config["model"],
+        data.output_layout,
+        coordinates=store.coordinates,
+        streams=config["stream"]["names"],
+        num_classes=num_classes,
+    )
+
+
+def sees_poses(config: Config, store: ClipSource) -> bool:
+    """Return whether a model is given the poses of these clips."""
+    if isinstance(store, PairedStore):
+        return len(config["stream"]["names"]) > 0
+    return not isinstance(store, VideoSource)
 
 
 def _build_loss(node: Config, data: BatchLoaders, space: LabelSpace | None) -> nn.Module:
@@ -225,7 +243,7 @@ def build_classifier(
     model: Config, layout: Layout, coordinates: int, streams: Sequence[str], num_classes: int
 ) -> nn.Module:
     """Build a classifier; channels, joints and classes follow from the data, never from a file."""
-    channels = {name: stream_channels(name, coordinates) for name in streams}
+    channels = {name: stream_channels(name, coordinates) for name in _fused(model, streams)}
     options = {key: value for key, value in model.items() if key not in PARTS}
     if find_target(model["_target_"]).call is not MultiStreamClassifier:
         return build(options, **_build_parts(model, layout, channels, num_classes))
@@ -235,6 +253,19 @@ def build_classifier(
     }
     parts = {part: {name: own[part] for name, own in by_stream.items()} for part in PARTS}
     return build(options, **parts)
+
+
+def _fused(model: Config, streams: Sequence[str]) -> Sequence[str]:
+    """Return the streams that the fusion is given: all, but for a confidence that only weighs."""
+    if model.get("joint_confidence") != "weight":
+        return streams
+    fused = [name for name in streams if name != CONFIDENCE]
+    if not fused or len(fused) == len(streams):
+        raise ConfigError(
+            f"model.joint_confidence=weight with stream.names={list(streams)}: list the stream "
+            f"'{CONFIDENCE}' and at least one other, as stream=joint_confidence does"
+        )
+    return fused
 
 
 def _build_parts(

@@ -10,13 +10,18 @@ from har.run.assemble import Experiment, assemble
 from har.run.checkpoints import make_record, read_checkpoint
 from har.run.folder import checkpoint_folder
 from har.run.outputs import check_same_data, describe, write_outputs
+from har.run.pairs import hide_modality
 from har.run.trainer import make_trainer
 from har.run.training import RunResult, test
 from har.skeleton.layout import load_layout
 
 
 def evaluate(
-    ckpt: Path, out: Path | None = None, store: Path | None = None, any_data: bool = False
+    ckpt: Path,
+    out: Path | None = None,
+    store: Path | None = None,
+    any_data: bool = False,
+    absent: str | None = None,
 ) -> RunResult:
     """Test a checkpoint on the protocol it was trained for, from what the file itself says.
 
@@ -26,6 +31,7 @@ def evaluate(
             beside a checkpoint that lies elsewhere.
         store: clip store, where it is not where the run found it.
         any_data: also test on data other than the run's own.
+        absent: "pose" or "video": test a model of both without it.
 
     Raises:
         CheckpointError: the file is missing, damaged, unsafe, of another model, or of a model for
@@ -33,7 +39,10 @@ def evaluate(
         HarError: the data are missing or others than the run's.
     """
     experiment, config = restore(ckpt, store, any_data)
-    folder = out or run_folder(ckpt) / "evaluation"
+    if absent is not None:
+        hide_modality(experiment, absent)
+    name = "evaluation" if absent is None else f"evaluation_without_{absent}"
+    folder = out or run_folder(ckpt) / name
     trainer = make_trainer(on_one_device(config), folder, validates=False)
     results, tests = test(trainer, experiment, config, ckpt)
     write_outputs(folder, tests, results, config, experiment.quality)

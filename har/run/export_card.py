@@ -78,8 +78,8 @@ def _quantisation_line(found: Mapping[str, Any]) -> str:
 
 
 def _compared(content: Mapping[str, Any]) -> str:
-    is_clip = content["model"]["kind"] == "clip"
-    return "views of test clips" if is_clip else "steps through test clips"
+    is_step = content["model"]["kind"] == "step"
+    return "steps through test clips" if is_step else "views of test clips"
 
 
 def _ports(ports: Sequence[Mapping[str, Any]]) -> str:

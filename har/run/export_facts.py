@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from har.data.paired_store import PairedStore
+from har.data.video_store import VideoStore
 from har.errors import ConfigError
 from har.evaluation.label_sets import Hierarchy
 from har.evaluation.predictions import Predictions
@@ -80,27 +82,11 @@ def bundle_facts(
     ckpt: Path, experiment: Experiment, config: Mapping[str, Any], outputs: Outputs
 ) -> dict[str, Any]:
     """Return all of ``bundle.json`` that does not depend on the form of the graph."""
-    layout, store = experiment.data.input_layout, experiment.store
     return {
         "name": config["name"],
         "labels": _describe_labels(experiment, outputs),
         "taxonomy": {"version": crosswalk(experiment.sources).taxonomy.version},
-        "layout": {
-            "name": layout.name,
-            "joints": list(layout.joints),
-            "edges": [list(edge) for edge in layout.edges],
-            "root": layout.root,
-        },
-        "coordinates": store.coordinates,
-        "unit": experiment.sources[0].card.unit,
-        "fps": experiment.sources[0].card.fps,
-        "preprocessing": {
-            "in_graph": {
-                "normalise": config["transform"]["normalise"],
-                "streams": config["stream"]["names"],
-            },
-            "by_caller": {"sampling": config["sampling"]["test"]},
-        },
+        **_input_facts(experiment, config),
         "thresholds": _thresholds(run_folder(ckpt)),
         "licence": {
             "model": LICENCE,
@@ -110,6 +96,65 @@ def bundle_facts(
         "metrics": _test_results(run_folder(ckpt), ckpt),
         "provenance": provenance(),
     }
+
+
+def _input_facts(experiment: Experiment, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a graph takes: poses, frames, or both."""
+    if not isinstance(experiment.store, VideoStore):
+        return _poses(experiment, config)
+    frames = _frames(experiment, config)
+    if not isinstance(experiment.store, PairedStore):
+        return frames
+    poses = _poses(experiment, config)
+    both = {
+        way: {**poses["preprocessing"][way], **frames["preprocessing"][way]}
+        for way in ("in_graph", "by_caller")
+    }
+    return {**poses, **frames, "preprocessing": both}
+
+
+def _poses(experiment: Experiment, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a graph of poses takes."""
+    layout = experiment.data.input_layout
+    return {
+        "layout": {
+            "name": layout.name,
+            "joints": list(layout.joints),
+            "edges": [list(edge) for edge in layout.edges],
+            "root": layout.root,
+        },
+        "coordinates": experiment.store.coordinates,
+        "unit": experiment.sources[0].card.unit,
+        "fps": experiment.sources[0].card.fps,
+        "preprocessing": {
+            "in_graph": {
+                "normalise": config["transform"]["normalise"],
+                "streams": config["stream"]["names"],
+            },
+            "by_caller": {"sampling": config["sampling"]["test"]},
+        },
+    }
+
+
+def _frames(experiment: Experiment, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a graph of frames takes."""
+    video, index = config["data"]["video"], experiment.store.index
+    return {
+        "fps": float(np.median(index.fps[experiment.split.train])),
+        "picture": {
+            "height": int(video["size"]), "width": int(video["size"]), "colours": "RGB",
+            "dtype": "uint8",
+        },
+        "preprocessing": {
+            "in_graph": {"pixels": "x / 255, less the mean, over the deviation of each colour"},
+            "by_caller": {
+                "sampling": config["sampling"]["test"],
+                "crop": video["test_crop"],
+                "resize": "bilinear, with antialiasing",
+                "selection": video["selection"],
+            },
+        },
+    }  # fmt: skip
 
 
 def _view_of(experiment: Experiment, number: int) -> Outputs:

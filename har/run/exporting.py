@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from har.data.video_store import VideoStore
 from har.errors import ConfigError
 from har.export.bundle import CARD, MODEL, staged_folder, write_manifest
 from har.export.graph import PoseClassifier
@@ -26,6 +27,7 @@ from har.export.quantise import quantise
 from har.models.cost import parameter_count
 from har.run.export_card import describe, write_card
 from har.run.export_facts import bundle_facts, window_seconds
+from har.run.exporting_video import check_video_export, write_video_graph
 from har.run.trained import (
     InputShape,
     Trained,
@@ -84,8 +86,15 @@ def export(
     if precision not in DTYPES:
         raise ConfigError(f"precision={precision}: give one of {', '.join(DTYPES)}")
     trained = load_trained(ckpt, store, any_data, labels)
+    is_video = isinstance(trained.experiment.store, VideoStore)
+    if is_video:
+        check_video_export(trained, precision)
     with staged_folder(out) as folder:
-        content = {**_write_graph(trained, precision, clips, folder), **_facts(trained)}
+        if is_video:
+            graph = write_video_graph(trained, clips, folder / MODEL)
+        else:
+            graph = _write_graph(trained, precision, clips, folder)
+        content = {**graph, **_facts(trained)}
         write_card(folder / CARD, trained, content)
         manifest = write_manifest(folder, content)
     print(describe(manifest))

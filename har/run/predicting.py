@@ -15,18 +15,15 @@ from har.evaluation.events import AlarmSettings, Detections, detect
 from har.evaluation.timeline import Scores
 from har.pose import Person, PoseEstimator, PoseSettings, Tracker, build_estimator
 from har.pose.camera import PinholeCamera
-from har.pose.extraction import check_coordinates, every, frame_step, place_person
+from har.pose.extraction import check_coordinates, every, frame_step
+from har.pose.live import FORGET_SEC, LIVE_SMOOTHING, LivePlace
 from har.pose.privacy import check_mode
-from har.pose.smoothing import OneEuro
 from har.record import provenance, write_json_atomic
 from har.run.annotated_video import Annotator, VideoWriter
 from har.run.recogniser import Recogniser
 from har.run.watching import Event, EventList, Look, Watcher
 from har.skeleton.layout import load_layout
 from har.video import Frame, VideoReader, open_video
-
-SMOOTHING = ("one_euro", "none")
-_FORGET_SEC = 10.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,8 @@ class PredictRequest:
             ConfigError: names the value and what is allowed.
         """
         check_mode(self.privacy)
-        if self.smoothing not in SMOOTHING:
-            raise ConfigError(f"smoothing={self.smoothing}: choose {' or '.join(SMOOTHING)}")
+        if self.smoothing not in LIVE_SMOOTHING:
+            raise ConfigError(f"smoothing={self.smoothing}: choose {' or '.join(LIVE_SMOOTHING)}")
         if not 0 < self.stride_sec <= self.window_sec:
             raise ConfigError(
                 f"stride_sec={self.stride_sec:g} must be above 0 and at most window_sec="
@@ -102,14 +99,13 @@ class _Watch:
         self.fps = video.fps / self.step
         self.estimator = _estimator(request)
         self.layout = load_layout(self.estimator.layout)
-        self.camera = PinholeCamera.from_view(video.width, video.height, request.view_deg)
+        camera = PinholeCamera.from_view(video.width, video.height, request.view_deg)
+        self._place = LivePlace(camera, "camera", request.smoothing == "one_euro")
         self.frame_count = self.found_count = 0
         self._tracker = Tracker()
         self._window = max(2, round(request.window_sec * self.fps))
         self._stride = max(1, round(request.stride_sec * self.fps))
         self._watcher = Watcher(recogniser, self.layout, self.fps, self._window)
-        self._smooth = request.smoothing == "one_euro"
-        self._filters: dict[int, tuple[float, OneEuro]] = {}
 
     def frames(self) -> Iterator[tuple[Frame, list[int], list[Person], list[Look]]]:
         """Yield each frame with the people in it, their numbers, and the looks that end with it."""
@@ -130,17 +126,6 @@ class _Watch:
 
     def close(self) -> None:
         self.estimator.close()
-
-    def _place(self, number: int, person: Person, now: float) -> np.ndarray:
-        """Return a person's joints before the camera, smoothed."""
-        joints = place_person(person.image, person.world, person.confidence, self.camera, "camera")
-        if not self._smooth:
-            return joints
-        before, smooth = self._filters.get(number, (now, OneEuro()))
-        self._filters[number] = (now, smooth)
-        if len(self._filters) > 64:
-            self._filters = {n: f for n, f in self._filters.items() if f[0] > now - _FORGET_SEC}
-        return smooth(joints, now - before)
 
 
 class _Files:
@@ -183,7 +168,7 @@ class _Files:
             self._add_look(look)
             if self._annotator is not None:
                 self._annotator.tell(look, now)
-        self._write_events(self._open_events.finish(before_sec=now - _FORGET_SEC))
+        self._write_events(self._open_events.finish(before_sec=now - FORGET_SEC))
         if self._annotator is not None and self._writer is not None:
             self._writer.write(self._annotator.draw(frame.pixels, numbers, people, now))
 

@@ -21,6 +21,7 @@ from har.evaluation.falls import FALL, FALLEN, fall_groups
 from har.paths import project_root
 from har.run.assemble import build_classifier
 from har.run.checkpoints import load_weights, read_checkpoint
+from har.run.pairs import is_fused
 from har.samples import Batch
 from har.skeleton.convert import Conversion, conversion
 from har.skeleton.layout import Layout, load_layout
@@ -127,6 +128,13 @@ def _check_fits(config: Mapping[str, Any], ckpt: Path) -> None:
             "trained with labels=own or labels=shared"
         )
     data = config["data"]
+    if data["video"] is not None:
+        if is_fused(config["model"]) or not config["stream"]["names"]:
+            raise CheckpointError(
+                f"{ckpt} sees frames, and people are watched by their poses: take one of poses, "
+                "such as one that this one has taught (distillation=logits)"
+            )
+        return
     cards = [s["card"] for s in data["sources"].values()] if data["sources"] else [data["card"]]
     if flat := [card for card in cards if load_card(card).dims != POSE_DIMS]:
         raise CheckpointError(

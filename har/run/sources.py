@@ -10,6 +10,8 @@ import numpy as np
 from har.data.adapters.base import adapter_options, is_generated
 from har.data.cards import VIDEO, Card, load_card
 from har.data.combined import ClipSource, CombinedStore
+from har.data.combined_videos import CombinedVideos
+from har.data.paired_store import PairedStore
 from har.data.prepare import prepare_dataset
 from har.data.splits import Split, Validation, make_split
 from har.data.store import ClipStore
@@ -74,8 +76,11 @@ def combine(sources: Sequence[Source], data: Config) -> tuple[ClipSource, Split]
     """Return the clips of all sources as one, and their split."""
     if not data["sources"]:
         return sources[0].store, sources[0].split
-    layout = data["layout"] or sources[0].store.layout
-    store = CombinedStore({source.name: source.store for source in sources}, layout)
+    stores = {source.name: source.store for source in sources}
+    if any(source.card.modality == VIDEO for source in sources):
+        store: CombinedStore = CombinedVideos(stores)
+    else:
+        store = CombinedStore(stores, data["layout"] or sources[0].store.layout)
     return store, store.split({source.name: source.split for source in sources})
 
 
@@ -92,8 +97,12 @@ def open_store(card: Card, data: Config) -> ClipStore:
             f"raw=<folder or archive as distributed> out={path} (how to get the data: "
             f"datasets/{card.name}/card.yaml)"
         )
-    kind = VideoStore if card.modality == VIDEO else ClipStore
-    store = kind.open(path, unit=data["unit"])
+    if card.modality != VIDEO:
+        store = ClipStore.open(path, unit=data["unit"])
+    elif data.get("poses"):
+        store = PairedStore.open_pair(path, data["poses"]["store"], unit=data["unit"])
+    else:
+        store = VideoStore.open(path, unit=data["unit"])
     if generated:
         _check_options(store, adapter_options(card, data["adapter_options"] or {}))
     if store.labels != card.labels:

@@ -89,6 +89,7 @@ def _write_graph(trained: Trained, model: StepClassifier, path: Path) -> dict[st
         "exporter": EXPORTER,
         "inputs": [asdict(port) for port in inputs],
         "outputs": [asdict(port) for port in outputs],
+        "in_place": [STATE + name for name in model.rings],
         "parameters": parameter_count(classifier),
         "backbone": type(classifier.backbone).__name__,
     }

@@ -16,7 +16,12 @@ from har.config.build import build
 from har.errors import ConfigError, did_you_mean
 from har.run.checkpoints import CheckpointFiles
 from har.run.folder import BEST, LAST, checkpoint_folder
-from har.training.callbacks import CompileBackbones, EpochTimer, SeedEveryStep
+from har.training.callbacks import (
+    CompileBackbones,
+    EpochTimer,
+    SeedEveryStep,
+    TuneFusionWeights,
+)
 from har.training.metrics_log import MetricsCsv
 from har.training.module import VALIDATION_METRICS
 
@@ -116,6 +121,8 @@ def _callbacks(config: Mapping[str, Any], folder: Path, validates: bool) -> list
         callbacks.append(CompileBackbones())
     if config["trainer"]["progress_bar"]:
         callbacks.append(RichProgressBar(leave=False))
+    if validates and config["model"].get("fusion", {}).get("method") == "tuned":
+        callbacks.append(TuneFusionWeights())
     if config["ema"]:
         callbacks.append(build(config["ema"]))
     checkpoints = checkpoint_folder(folder)

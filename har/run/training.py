@@ -16,6 +16,7 @@ from har.models.layers import synchronise_batch_norm
 from har.record import provenance
 from har.run.assemble import Experiment, assemble, describe_split
 from har.run.checkpoints import load_weights, make_record, read_checkpoint
+from har.run.distilling import load_distillation
 from har.run.folder import (
     BEST,
     LAST,
@@ -35,6 +36,7 @@ from har.run.quality import describe_quality
 from har.run.starting import start_from
 from har.run.testing import TestSet, predict
 from har.run.trainer import check_monitor, close_loggers, make_trainer
+from har.run.wandb_outputs import log_outputs
 from har.training.metrics_log import MetricsCsv
 
 
@@ -67,6 +69,7 @@ def train(config: Mapping[str, Any]) -> RunResult:
         HarError: something the user gave cannot be used; the message says what and how to mend it.
     """
     experiment = assemble(config, make_record(config))
+    experiment.module.distillation = load_distillation(config, experiment)
     if len(experiment.split.val) > 0:
         check_monitor(config)
     folder = start_folder(config)
@@ -92,13 +95,14 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
     results, tests = test(trainer, experiment, config, chosen)
     results["cost"] |= _training_cost(trainer)
     validation = predict(trainer, experiment, "val") if validates else ()
-    close_loggers(trainer)
     if trainer.is_global_zero:
         if len(validation) == 1:
             validation[0].predictions.write(folder / VALIDATION_PREDICTIONS)
         write_outputs(folder, tests, results, config, experiment.quality)
+        log_outputs(trainer.loggers, folder, results, chosen)
         print(describe(results))
         print(f"run folder: {folder}")
+    close_loggers(trainer)
     return RunResult(folder, results, _validation_score(trainer))
 
 

@@ -10,12 +10,12 @@ from torch.utils.data import Dataset
 
 from har.config.build import build
 from har.config.targets import find_target
+from har.data.combined_videos import CombinedVideos, VideoSource
 from har.data.loaders import BatchLoaders
 from har.data.splits import Split
 from har.data.video_batches import VideoBatches
 from har.data.video_datamodule import VideoDataModule
 from har.data.video_features import FeatureBatches, VideoFeatures
-from har.data.video_store import VideoStore
 from har.errors import ConfigError
 from har.models.video.classifier import VideoClassifier
 from har.models.video.precomputed import PrecomputedFeatures
@@ -25,7 +25,7 @@ Config = Mapping[str, Any]
 
 
 def build_video_data(
-    store: VideoStore, split: Split, config: Config, clip_weights: np.ndarray | None
+    store: VideoSource, split: Split, config: Config, clip_weights: np.ndarray | None
 ) -> VideoDataModule:
     """Build what serves the clips of a dataset of videos."""
     data, transform = config["data"], config["transform"]
@@ -48,11 +48,15 @@ def build_video_data(
 
 
 def _clips(
-    store: VideoStore, split: Split, config: Config
+    store: VideoSource, split: Split, config: Config
 ) -> tuple[Dataset[Batch], Dataset[Batch]]:
     """Return what reads batches for training, and for testing."""
     video, sampling = config["data"]["video"], config["sampling"]
     if video["features"]:
+        if isinstance(store, CombinedVideos):
+            raise ConfigError(
+                "data.video.features are of one dataset: they do not fit data.sources"
+            )
         features = VideoFeatures.open(Path(video["features"]), store)
         return FeatureBatches(store, features, True), FeatureBatches(store, features, False)
     augment = [build(node) for node in video["clip_augment"]]

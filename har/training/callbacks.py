@@ -1,12 +1,15 @@
 """Callbacks of the training loop."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 
 from har.errors import ConfigError
+from har.models.fusion.late import CANDIDATES, LateFusion
+from har.models.multimodal import FusedClassifier, only_present
+from har.training.module import RecognitionModule
 
 
 class SeedEveryStep(pl.Callback):
@@ -45,6 +48,28 @@ class CompileBackbones(pl.Callback):
             )
         for backbone in found:
             backbone.compile()
+
+
+class TuneFusionWeights(pl.Callback):
+    """Sets the weights of a late fusion before each validation, to those best on its clips.
+
+    They are part of the weights that are kept, and the metrics of the validation are those with
+    them.
+    """
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Choose the weights of least log-loss over the validation clips of all processes."""
+        module, data = cast(RecognitionModule, pl_module), cast(Any, trainer).datamodule
+        classifier = cast(FusedClassifier, module.classifier)
+        fusion = cast(LateFusion, classifier.fusion)
+        losses = torch.zeros(len(CANDIDATES), dtype=torch.float64, device=module.device)
+        with torch.no_grad():
+            for given in data.val_dataloader():
+                batch = data.transform(given.to(module.device), False)
+                clips = only_present(*module.inputs_of(batch))
+                scores = classifier.readout_scores(clips)
+                losses += fusion.log_losses(scores, clips.present, batch.labels)
+        fusion.choose(trainer.strategy.reduce(losses, reduce_op="sum"))
 
 
 class EpochTimer(pl.Callback):

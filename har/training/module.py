@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from har.samples import Batch
 from har.skeleton.layout import Layout
-from har.skeleton.streams import compute_stream
+from har.training.distillation import Distillation
+from har.training.inputs import classifier_inputs, streams_of
 from har.training.mixing import Mixup
 from har.training.optimisation import OptimizerFactory, scheduled_optimizer
 from har.training.readout import LabelReadout
@@ -37,6 +38,9 @@ class RecognitionModule(pl.LightningModule):
         readout: from the classifier's outputs to labels; None where the outputs are the labels.
         decay_all: apply weight decay to biases and norms too, as the graph convolution papers do.
         record: plain data kept in every checkpoint; what is needed to rebuild the model.
+
+    Attributes:
+        distillation: a teacher's part of the loss, set for a training that has one; not saved.
     """
 
     def __init__(
@@ -65,22 +69,20 @@ class RecognitionModule(pl.LightningModule):
         self.readout = readout
         self.decay_all = decay_all
         self.record = record or {}
+        self.distillation: Distillation | None = None
         self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def forward(self, batch: Batch) -> Tensor:
         """Map a batch of N*K rows to logits (N*K, classes)."""
-        if batch.frames is not None and not self.streams:
-            return self.classifier(batch.frames)
-        return self.classifier(self.streams_of(batch), batch.person_mask)
+        return self.classifier(*self.inputs_of(batch))
+
+    def inputs_of(self, batch: Batch) -> tuple[Any, ...]:
+        """Return what the classifier is called with."""
+        return classifier_inputs(self.classifier, batch, self.streams, self.layout)
 
     def streams_of(self, batch: Batch) -> dict[str, Tensor]:
         """Return the streams (N, M, T, V, C) by name that the classifier takes."""
-        if self.layout is None:
-            return {}
-        return {
-            name: compute_stream(name, batch.joints, self.layout, batch.confidence)
-            for name in self.streams
-        }
+        return streams_of(batch, self.streams, self.layout)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Return the loss of a batch and log it with the accuracy."""
@@ -93,6 +95,8 @@ class RecognitionModule(pl.LightningModule):
         auxiliary = self._auxiliary_loss(logits, labels, batch.person_mask)
         if auxiliary is not None:
             loss = loss + auxiliary
+        if self.distillation is not None:
+            loss = loss + self.distillation(batch, logits)
         scores = self._label_scores(logits.detach(), batch.labels)
         correct = (scores.argmax(1) == batch.labels).float().mean()
         self._log("train", len(batch), loss=loss.detach(), top1=correct)

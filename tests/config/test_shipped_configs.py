@@ -1,13 +1,23 @@
 """Every configuration that the project ships composes and passes all checks."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from har.config.compose import STANDALONE, compose, config_dir, hydra_tree
 from har.config.overrides import ConfigTree, explain_overrides
+from har.config.targets import find_target
 
-VIDEO_OPTIONS = ("data=gmdcsa24", "data=upfall", "stream=none", "transform=video")
+VIDEO_OPTIONS = (
+    "data=gmdcsa24",
+    "data=upfall",
+    "data=fall_videos",
+    "stream=none",
+    "transform=video",
+)
+FOR_PAIRS = ("map_channels", "har.models.multimodal", "har.data.paired", "\nposes:")
+"""What a file for poses and video together has in it, or in the class that it names."""
 
 
 def experiments() -> list[str]:
@@ -26,9 +36,19 @@ def choices() -> list[str]:
 
 def companions(choice: str) -> list[str]:
     """Return what else has to be chosen: what is for videos does not fit joints."""
-    path = config_dir() / f"{choice.replace('=', '/')}.yaml"
-    for_videos = "har.models.video." in path.read_text() or choice in VIDEO_OPTIONS
+    text = (config_dir() / f"{choice.replace('=', '/')}.yaml").read_text()
+    if any(word in text + signature(text) for word in FOR_PAIRS):
+        return ["experiment=gmdcsa24_fusion"]
+    if "checkpoint: ???" in text:
+        return ["distillation.checkpoint=teacher.ckpt"]
+    for_videos = "har.models.video." in text or choice in VIDEO_OPTIONS
     return ["experiment=gmdcsa24_video"] if for_videos else []
+
+
+def signature(text: str) -> str:
+    """Return the parameters of the class that a file is about."""
+    target = re.search(r"^_target_: (har\.models\.fusion\S+)", text, re.MULTILINE)
+    return " ".join(find_target(target[1]).parameters) if target else ""
 
 
 def test_there_are_experiments_and_hydra_sees_every_file():

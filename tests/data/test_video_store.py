@@ -1,11 +1,15 @@
 """From video files to a store of small frames, and from it to batches."""
 
+import pickle
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from har.data.batches import BatchRequest
 from har.data.cards import load_card
+from har.data.combined_videos import CombinedVideos
 from har.data.sampling import DenseSampler, UniformSampler
 from har.data.splits import make_split
 from har.data.video_batches import VideoBatches
@@ -72,6 +76,22 @@ def test_store_has_small_frames_at_a_steady_rate(store_path):
     assert store.index.fps.tolist() == [15.0] * 4
     assert frames[:14].max() < 60 < 200 < frames[-1].max()
     assert "02.mp4,is no readable video" in (store_path / "skipped.csv").read_text()
+
+
+def test_several_stores_are_read_as_one(store):
+    both = CombinedVideos({"first": store, "second": store})
+    rows = len(store.index)
+    assert len(both.index) == 2 * rows
+    assert both.index.recording[rows] == f"second/{store.index.recording[0]}"
+    assert both.index.label[rows] == store.index.label[0] + len(store.labels)
+    np.testing.assert_array_equal(both.frames(rows + 1), store.frames(1))
+    clips = VideoBatches(
+        pickle.loads(pickle.dumps(both)), UniformSampler(2), FullFrame(), 32, False
+    )
+    batch = clips[BatchRequest(np.array([1, rows + 1]), slice(None), 0)]
+    assert torch.equal(batch.frames[0], batch.frames[1])
+    with pytest.raises(StoreError, match=r"has videos and poses: poses \(.*\) holds poses"):
+        CombinedVideos({"videos": store, "poses": SimpleNamespace(origin="somewhere")})
 
 
 def test_segments_point_into_their_recordings(store):

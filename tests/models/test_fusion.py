@@ -2,18 +2,25 @@
 
 import pytest
 import torch
+import yaml
 from models_helper import random_joints, small_stgcnpp
 from torch import Tensor, nn
 
 from har.config.build import build
 from har.config.compose import compose, compose_in_tree, config_dir, hydra_tree
+from har.config.targets import find_target
 from har.errors import ConfigError
 from har.models.fusion.embedding import EmbeddingFusion
 from har.models.fusion.gated import GatedFusion
 from har.models.multi_stream import MultiStreamClassifier
 
 CHANNELS = {"joint": 3, "bone": 3, "angle": 7}
-FUSIONS = sorted(path.stem for path in (config_dir() / "model" / "fusion").glob("*.yaml"))
+FUSIONS = sorted(
+    path.stem
+    for path in (config_dir() / "model" / "fusion").glob("*.yaml")
+    if "stream_channels" in find_target(yaml.safe_load(path.read_text())["_target_"]).parameters
+)
+"""Those that join streams; the others join poses and video only."""
 PARTS = ("fusion", "backbone", "temporal", "head")
 
 
@@ -34,7 +41,7 @@ def fusion(request) -> nn.Module:
 
 
 def test_the_fusions_are_found():
-    assert {"early", "embedding", "gated"} <= set(FUSIONS)
+    assert {"bilinear", "early", "embedding", "gated"} <= set(FUSIONS)
 
 
 def test_shape_precision_and_gradient(fusion):

@@ -147,10 +147,24 @@ class PoseC3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T', H' * W', out_channels)."""
-        out = F.relu(self.stem(self.heatmaps(x)))
-        out = F.max_pool3d(out.permute(0, 4, 1, 2, 3), (1, 3, 3), stride=1, padding=(0, 1, 1))
-        features = self.blocks(out.permute(0, 2, 3, 4, 1)).flatten(2, 3)
+        features = self.blocks(self.enter(self.heatmaps(x))).flatten(2, 3)
         return features.repeat_interleave(self.person_slots, 0)
+
+    def enter(self, volumes: Tensor) -> Tensor:
+        """Map heatmaps (P, T, H, W, V) to the first feature map (P, T, H, W, base_channels)."""
+        out = F.relu(self.stem(volumes))
+        out = F.max_pool3d(out.permute(0, 4, 1, 2, 3), (1, 3, 3), stride=1, padding=(0, 1, 1))
+        return out.permute(0, 2, 3, 4, 1)
+
+    def stages(self) -> list[list[Bottleneck]]:
+        """Return the blocks stage by stage; each stage halves height and width."""
+        found: list[list[Bottleneck]] = []
+        for block in self.blocks:
+            assert isinstance(block, Bottleneck)
+            if block.spatial.conv.stride[1] > 1:
+                found.append([])
+            found[-1].append(block)
+        return found
 
     def heatmaps(self, x: Tensor) -> Tensor:
         """Return the volumes (P / person_slots, T, H, W, V) drawn from joints (P, T, V, C)."""

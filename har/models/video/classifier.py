@@ -49,9 +49,13 @@ class VideoClassifier(nn.Module):
         """Return the features of the backbone (N, T', S, C); features given pass as they are."""
         if frames.is_floating_point():
             return frames.float()
-        pixels = frames.permute(0, 4, 1, 2, 3).float() / 255
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return self.backbone((pixels - self.mean) / self.std)
+            return self.backbone(self.normalised(frames))
+
+    def normalised(self, frames: Tensor) -> Tensor:
+        """Map frames (N, T, H, W, 3) uint8 to the pixels (N, 3, T, H, W) the backbone wants."""
+        pixels = frames.permute(0, 4, 1, 2, 3).float() / 255
+        return (pixels - self.mean) / self.std
 
 
 def channels_last(features: Tensor) -> Tensor:

@@ -62,6 +62,7 @@ class ImageModel(nn.Module):
         self.mean = tuple(self.net.pretrained_cfg["mean"])
         self.std = tuple(self.net.pretrained_cfg["std"])
         self.shifts = _insert_shifts(self.net, name) if shift else []
+        self.is_transformer = type(self.net).__name__ == "VisionTransformer"
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 3, T, H, W) to (N, T, S, C)."""
@@ -70,6 +71,18 @@ class ImageModel(nn.Module):
             shift.frames = frames
         features = self.net.forward_features(x.transpose(1, 2).flatten(0, 1))
         return _tokens(features, self.out_channels).unflatten(0, (-1, frames))
+
+    def token_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (N, 3, T, H, W) to the patches after the first block and the output, (N, T, S, C).
+
+        The first has the patches only, the output what ``forward`` gives. Of a ViT only.
+        """
+        images = x.transpose(1, 2).flatten(0, 1)
+        last, (first,) = self.net.forward_intermediates(
+            images, indices=[0], output_fmt="NLC", norm=False
+        )
+        frames = x.shape[2]
+        return first.unflatten(0, (-1, frames)), last.unflatten(0, (-1, frames))
 
 
 def _tokens(features: Tensor, channels: int) -> Tensor:

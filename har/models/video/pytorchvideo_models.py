@@ -71,7 +71,7 @@ class PyTorchVideo(nn.Module):
         if not self.two_pathways:
             return features
         slow, fast = features
-        size = slow.shape[2:]
+        size = (int(slow.shape[2]), int(slow.shape[3]), int(slow.shape[4]))
         return torch.cat([slow, functional.adaptive_avg_pool3d(fast, size)], dim=1)
 
 

@@ -26,6 +26,7 @@ class _VideoTransformer(nn.Module):
 
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
+    is_transformer = True
 
     def __init__(
         self,
@@ -57,13 +58,34 @@ class _VideoTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 3, T, H, W) to (N, T', S, C)."""
+        self._check_size(x)
+        return self._encode(x.transpose(1, 2)).unflatten(1, (self.tubes, -1))
+
+    def token_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (N, 3, T, H, W) to the tokens after the first block and the output, (N, T', S, C)."""
+        self._check_size(x)
+        first: list[Tensor] = []
+        watch = self._first_block().register_forward_hook(
+            lambda *passed: first.append(_tensor(passed[-1]))
+        )
+        try:
+            last = self._encode(x.transpose(1, 2))
+        finally:
+            watch.remove()
+        return first[0].unflatten(1, (self.tubes, -1)), last.unflatten(1, (self.tubes, -1))
+
+    def _check_size(self, x: Tensor) -> None:
         expected = (self.frames, self.image_size, self.image_size)
         if tuple(x.shape[2:]) != expected:
             raise ConfigError(
                 f"{type(self).__name__} takes {self.frames} frames of {self.image_size} pixels, "
                 f"not {tuple(x.shape[2:])}: set sampling.frames and data.video.size"
             )
-        return self._encode(x.transpose(1, 2)).unflatten(1, (self.tubes, -1))
+
+    def _first_block(self) -> nn.Module:
+        """Return the first layer of the encoder."""
+        layers: Any = self.net.encoder.layer
+        return layers[0]
 
     def _encode(self, clips: Tensor) -> Tensor:
         """Map (N, T, 3, H, W) to tokens (N, L, C)."""
@@ -116,6 +138,11 @@ class VJEPA2(_VideoTransformer):
     @staticmethod
     def _names() -> tuple[str, str, str, str]:
         return "VJEPA2Config", "VJEPA2Model", "frames_per_clip", "crop_size"
+
+
+def _tensor(output: Any) -> Tensor:
+    """Return the tokens of a layer, which may return more beside them."""
+    return output[0] if isinstance(output, tuple) else output
 
 
 def _build(config: str, model: str, sizes: dict[str, Any], weights: str | None) -> Any:

@@ -1,0 +1,162 @@
+"""From a classifier of video to its graph, proven on real clips."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from har.data.batches import TestBatches
+from har.data.video_features import FeatureBatches
+from har.errors import ConfigError
+from har.export.bundle import MODEL
+from har.export.onnx_file import (
+    EXPORTER,
+    OPSET,
+    ExportError,
+    kept_inputs,
+    open_session,
+    run_session,
+    write_onnx,
+)
+from har.export.paired import PairedClassifier
+from har.export.parity import LIMITS, check_parity, compare
+from har.export.video import FrameClassifier, named_ports
+from har.models.cost import parameter_count
+from har.models.video.classifier import VideoClassifier
+from har.run.export_facts import window_seconds
+from har.run.trained import Trained
+from har.samples import Batch
+
+CLIPS_AT_ONCE = 2
+PRECISION = "fp32"
+
+
+def check_video_export(trained: Trained, precision: str) -> None:
+    """Refuse what cannot be exported of a classifier of video.
+
+    Raises:
+        ConfigError: the precision is another than ``PRECISION``.
+        ExportError: it was trained on features, not on frames.
+    """
+    if precision != PRECISION:
+        raise ConfigError(f"precision={precision}: models of video are exported in {PRECISION}")
+    if isinstance(trained.experiment.data.test_clips, FeatureBatches):
+        raise ExportError(
+            f"{trained.ckpt} was trained on features computed before, so it takes no frames: train "
+            "it with data.video.features=null, and model.frozen=true where the backbone is to stay"
+        )
+
+
+def write_video_graph(trained: Trained, clips: int, path: Path) -> dict[str, Any]:
+    """Write the graph and prove it on test clips; return what it is and how far it is off.
+
+    Args:
+        trained: a classifier of video, or of poses and video.
+        clips: how many test clips prove it; all their views are used.
+        path: of the file.
+
+    Raises:
+        ExportError: the model has no ONNX form, or the graph is not the model.
+    """
+    graph, example = _graph(trained)
+    labels = len(trained.outputs.names)
+    inputs, outputs = named_ports(example, labels)
+    write_onnx(graph, tuple(example.values()), inputs, outputs, path)
+    inputs = kept_inputs(path, inputs)
+    names = [port.name for port in inputs]
+    parity = compare(*_both(trained, names, path, clips))
+    check_parity(parity, PRECISION)
+    classifier: Any = trained.experiment.module.classifier
+    backbones = [classifier.backbone] if isinstance(classifier, VideoClassifier) else [
+        classifier.pose.backbone, classifier.video.backbone
+    ]  # fmt: skip
+    seconds = window_seconds(trained.experiment, trained.config)
+    return {
+        "model": {
+            "file": MODEL,
+            "kind": "video" if names == ["frames"] else "poses_and_video",
+            "precision": PRECISION,
+            "opset": OPSET,
+            "exporter": EXPORTER,
+            "inputs": [asdict(port) for port in inputs],
+            "outputs": [asdict(port) for port in outputs],
+            "parameters": parameter_count(classifier),
+            "backbone": " + ".join(type(backbone).__name__ for backbone in backbones),
+        },
+        "window": {
+            "frames": int(trained.config["sampling"]["frames"]), "seconds": round(seconds, 3),
+        },
+        "parity": {
+            **asdict(parity), "limits": asdict(LIMITS[PRECISION]), "precision": PRECISION,
+        },
+    }  # fmt: skip
+
+
+def _graph(trained: Trained) -> tuple[nn.Module, dict[str, Tensor]]:
+    """Return the model as one function, and inputs of two clips by name."""
+    classifier: Any = trained.experiment.module.classifier
+    projection = trained.outputs.projection
+    readout = None if projection is None else torch.from_numpy(projection).float()
+    if isinstance(classifier, VideoClassifier):
+        graph: nn.Module = FrameClassifier(classifier, readout)
+    else:
+        graph = PairedClassifier(classifier, trained.recipe, readout)
+    return graph, example_inputs(trained)
+
+
+def example_inputs(trained: Trained) -> dict[str, Tensor]:
+    """Return inputs of a graph by name: two test clips, or more where they have several views."""
+    rows = trained.experiment.split.test
+    pair = rows[[0, -1]] if len(rows) > 1 else rows[[0, 0]]
+    batch = trained.experiment.data.test_clips[next(iter(TestBatches(pair, 2)))]
+    return model_inputs(trained, batch)
+
+
+def model_inputs(trained: Trained, batch: Batch) -> dict[str, Tensor]:
+    """Return a batch, as it is before its transforms, as the inputs of a graph."""
+    assert batch.frames is not None
+    if isinstance(trained.experiment.module.classifier, VideoClassifier):
+        return {"frames": batch.frames}
+    present = batch.present
+    if present is None:
+        present = torch.ones(len(batch.frames), 2, dtype=torch.bool)
+    given = {
+        "poses": batch.joints, "confidence": batch.confidence, "frames": batch.frames,
+        "present": present,
+    }  # fmt: skip
+    if trained.experiment.module.classifier.fusion.needs_points:  # type: ignore[union-attr]
+        assert batch.points is not None
+        given["points"] = batch.points
+    return given
+
+
+@torch.no_grad()
+def _both(
+    trained: Trained, names: Sequence[str], path: Path, clips: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities (N, K) of the model, by the path of its testing, and of its graph."""
+    module, data, session = trained.experiment.module, trained.experiment.data, open_session(path)
+    projection = trained.outputs.projection
+    model, exported = [], []
+    for batch in _batches(trained, clips):
+        outputs = module(data.transform(batch, training=False)).softmax(1).numpy()
+        model.append(outputs if projection is None else _read_out(outputs, projection))
+        given = model_inputs(trained, batch)
+        exported.append(run_session(session, {name: given[name].numpy() for name in names})[0])
+    return np.concatenate(model), np.concatenate(exported)
+
+
+def _read_out(outputs: np.ndarray, projection: np.ndarray) -> np.ndarray:
+    mass = outputs @ projection
+    return mass / np.maximum(mass.sum(1, keepdims=True), 1e-30)
+
+
+def _batches(trained: Trained, count: int) -> Iterator[Batch]:
+    data, rows = trained.experiment.data, trained.experiment.split.test
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
+    for request in TestBatches(chosen, CLIPS_AT_ONCE):
+        yield data.test_clips[request]

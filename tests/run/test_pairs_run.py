@@ -1,0 +1,200 @@
+"""Models of poses and video from files to run folder, tested without either, and as teachers."""
+
+import numpy as np
+import pytest
+import torch
+from run_helper import read_results
+
+from har.config.compose import compose, to_plain
+from har.data.cards import load_card
+from har.data.paired_store import PairedStore
+from har.data.store import StoreDescription, write_store
+from har.data.video_prepare import prepare_videos
+from har.errors import CheckpointError, ConfigError
+from har.evaluation.predictions import Predictions
+from har.run import evaluate, train
+from har.run.assemble import assemble
+from har.run.checkpoints import make_record
+from har.samples import Clip, ClipRecord
+from har.skeleton.layout import load_layout
+
+av = pytest.importorskip("av", reason="needs har[video]")
+pytest.importorskip("timm", reason="needs har[video]")
+HEADER = "File Name,Length (seconds),Time of Recording,Attire,Description, Classes\n"
+LAYOUT = load_layout("mediapipe33")
+FRAMES = 20
+
+
+def write_video(path, shade):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(FRAMES):
+            frame = np.full((48, 64, 3), shade + 3 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def pose_clip(name, camera=True):
+    rng = np.random.default_rng(len(name))
+    joints = rng.normal(0, 0.3, (1, FRAMES, LAYOUT.num_joints, 3)).astype(np.float32)
+    joints[..., 2] += 3
+    known = {"focal_px": 55.0, "picture_width": 64.0, "picture_height": 48.0} if camera else {}
+    record = ClipRecord(name, "poses", -1, FRAMES, 1, 10.0, "mediapipe33", conditions=known)
+    return Clip(record, joints, np.ones(joints.shape[:3], np.float32))
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    raw, out = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("stores")
+    names = []
+    for subject in (1, 2, 3):
+        place = raw / f"Subject {subject}"
+        write_video(place / "ADL" / "01.mp4", 40 * subject)
+        (place / "ADL.csv").write_text(
+            HEADER + "01.mp4,02,Day,Shirt,Sits,Sitting[0 to 1]; Falling (BW)[1 to 2]\n"
+        )
+        names.append(f"Subject {subject}/ADL/01")
+    prepare_videos(load_card("gmdcsa24"), raw, out / "gmdcsa24", {"short_edge": 32}, progress=False)
+    about = StoreDescription("poses", "mediapipe33", "m", (), LAYOUT.num_joints, 3)
+    write_store(out / "gmdcsa24_pose", about, [pose_clip(name) for name in names])
+    write_store(out / "hips_pose", about, [pose_clip(name, camera=False) for name in names])
+    return out
+
+
+def make_config(stores, *overrides):
+    return to_plain(
+        compose(
+            [
+                "experiment=gmdcsa24_fusion",
+                "model/backbone@model.video.backbone=tsn",
+                "model.video.backbone.name=test_resnet",
+                "model.pose.backbone.base_channels=8",
+                "protocol.fold='1'",
+                f"paths.store={stores}",
+                "data.video.size=32",
+                "data.batch_size=2",
+                "data.repeat=1",
+                "sampling.frames=4",
+                "sampling.test.views=1",
+                "trainer.max_epochs=1",
+                "trainer.accelerator=cpu",
+                "trainer.progress_bar=false",
+                "evaluation.bootstrap=0",
+                "evaluation.examples=0",
+                *overrides,
+            ]
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def fused(stores):
+    return train(make_config(stores)).folder
+
+
+def test_a_run_is_recorded_and_evaluated_again(fused, stores):
+    results = read_results(fused)
+    assert results["clips"] == 2
+    assert results["taxonomy"]["falls"]["fall"]["true_positives"] in (0, 1)
+    again = evaluate(fused / "checkpoints" / "last.ckpt").folder
+    assert read_results(again)["nll"] == pytest.approx(results["nll"], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_test_without_a_modality_sees_the_other_one(fused):
+    ckpt = fused / "checkpoints" / "last.ckpt"
+    whole = Predictions.read(fused / "predictions.parquet").probabilities
+    for absent in ("pose", "video"):
+        folder = evaluate(ckpt, absent=absent).folder
+        assert folder.name == f"evaluation_without_{absent}"
+        found = Predictions.read(folder / "predictions.parquet").probabilities
+        assert np.isfinite(found).all()
+        assert not np.allclose(found, whole, atol=1e-6)
+    with pytest.raises(ConfigError, match="must be one of pose, video"):
+        evaluate(ckpt, absent="sound")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["logits", "features"])
+def test_a_fused_model_teaches_one_of_poses(fused, stores, kind):
+    ckpt = fused / "checkpoints" / "last.ckpt"
+    config = poses_alone(stores, f"distillation={kind}", f"distillation.checkpoint={ckpt}")
+    folder = train(config).folder
+    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert not any("video" in name for name in state)
+    assert evaluate(folder / "checkpoints" / "last.ckpt").results["clips"] == 2
+
+
+def test_a_teacher_of_other_clips_is_refused(fused, stores):
+    ckpt = fused / "checkpoints" / "last.ckpt"
+    options = ("distillation=logits", f"distillation.checkpoint={ckpt}")
+    with pytest.raises(CheckpointError, match=r"sampling\.frames=4, this run has 6"):
+        train(poses_alone(stores, *options, "sampling.frames=6"))
+    with pytest.raises(CheckpointError, match="There is no checkpoint"):
+        train(poses_alone(stores, "distillation=logits", "distillation.checkpoint=none.ckpt"))
+
+
+@pytest.mark.slow
+def test_late_fusion_is_tuned_on_validation_clips(stores):
+    options = ["model/fusion=late_tuned", "+protocol.validation={by: subject, count: 1}"]
+    folder = train(make_config(stores, *options)).folder
+    state = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    assert float(state["classifier.fusion.shares"].sum()) == pytest.approx(1)
+    with pytest.raises(ConfigError, match="finds its weights on validation clips"):
+        build(stores, "model/fusion=late_tuned")
+
+
+def test_what_does_not_fit_is_told_at_once(stores):
+    with pytest.raises(ConfigError) as caught:
+        build(stores, "mixing=mixup", "stream=none", "data.poses.rate=0", "model/head=prototype")
+    for told in ("mixing=none", "stream=joint", "data.poses.rate", "model/head=linear"):
+        assert told in str(caught.value)
+    with pytest.raises(ConfigError, match="that of the poses has to be posec3d, not STGCNPP"):
+        build(stores, "model/fusion=lateral")
+    with pytest.raises(ConfigError, match="ImageModel has none: choose a transformer"):
+        build(stores, "model/fusion=pivit")
+    with pytest.raises(ConfigError, match="extract them with coordinates=camera"):
+        build(
+            stores,
+            "model/fusion=pivit",
+            "model.video.backbone.name=test_vit",
+            "model.video.backbone.shift=false",
+            f"data.poses.store={stores}/hips_pose",
+        )
+    with pytest.raises(ConfigError, match="must take the parameter 'stream_channels'"):
+        compose(["model/fusion=cross_attention"])
+
+
+def test_poses_and_video_alone_see_the_same_clips(stores):
+    videos = assemble_with(to_plain(compose(alone(stores, "model=video", "stream=none"))))
+    poses = assemble_with(poses_alone(stores))
+    assert isinstance(videos.store, PairedStore)
+    rows = videos.split.test
+    assert videos.store.index.clip_id[rows].tolist() == poses.store.index.clip_id[rows].tolist()
+    batch = next(iter(poses.data.test_dataloader()))
+    assert poses.module(poses.data.transform(batch, False)).shape == (2, 12)
+    assert videos.module.eval()(videos.data.transform(batch, False)).shape == (2, 12)
+
+
+def alone(stores, *overrides):
+    small = ("data.video.size=32", "data.batch_size=2", "data.repeat=1", "sampling.frames=4")
+    return [
+        *("experiment=gmdcsa24_fusion", "protocol.fold='1'", f"paths.store={stores}", *small),
+        *("sampling.test.views=1", "trainer.max_epochs=1", "trainer.accelerator=cpu"),
+        *("trainer.progress_bar=false", "evaluation.bootstrap=0", "evaluation.examples=0"),
+        *overrides,
+    ]
+
+
+def poses_alone(stores, *overrides):
+    return to_plain(compose(alone(stores, "model=gcn", "model/backbone=mlp", *overrides)))
+
+
+def assemble_with(config):
+    return assemble(config, make_record(config))
+
+
+def build(stores, *overrides):
+    return assemble_with(make_config(stores, *overrides))
