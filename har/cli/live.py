@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from har.cli.edge import INPUT_HELP, open_frames, read_stream
-
-if TYPE_CHECKING:
-    from har.edge.frames import PoseFrame
+from har.cli.edge_inputs import add_input_arguments, open_frames
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -29,11 +25,8 @@ def run(arguments: Sequence[str]) -> int:
     server = LiveServer(view, given.host, given.port)
     print(f"live page: {server.url} (end with Ctrl-C)", flush=True)
     try:
-        with open_frames(given.input, runtime.bundle.fps) as opened:
-            frames = (
-                opened if given.input.endswith(".npz") else read_stream(runtime, opened, [view])
-            )
-            for frame in in_time(frames) if given.pace else frames:
+        with open_frames(given, runtime, [view]) as frames:
+            for frame in frames:
                 view.show(frame)
                 for message in runtime.process(frame):
                     view.send(message)
@@ -47,28 +40,15 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def in_time(frames: Iterable[PoseFrame]) -> Iterator[PoseFrame]:
-    """Yield recorded frames no faster than they were taken."""
-    first: float | None = None
-    started = time.perf_counter()
-    for frame in frames:
-        first = frame.time if first is None else first
-        ahead = frame.time - first - (time.perf_counter() - started)
-        if ahead > 0:
-            time.sleep(ahead)
-        yield frame
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="har live", description="Show people, labels and events of a stream on a local page."
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder from har export")
-    parser.add_argument("--input", default="-", help=INPUT_HELP)
+    add_input_arguments(parser)
     parser.add_argument("--config", type=Path, help="settings, a TOML file")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine)")
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one")
-    parser.add_argument("--pace", action="store_true", help="play recorded frames in their time")
     parser.add_argument("--leave", action="store_true", help="end with the stream")
     parser.add_argument("--up", type=int, default=1, choices=(1, -1, 2, -2),
                         help="axis that points up: 1 y, -1 y down, 2 z")  # fmt: skip

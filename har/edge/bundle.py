@@ -17,6 +17,9 @@ MANIFEST = "bundle.json"
 OPSETS = range(17, 24)
 """Opsets of ai.onnx that the supported versions of onnxruntime run."""
 
+SEE_FRAMES = ("video", "poses_and_video")
+"""Kinds of models that are exported for other programs; see docs/export.md."""
+
 RISKS = ("none", "watch", "urgent")
 
 
@@ -164,6 +167,10 @@ def _tensor(entry: Mapping[str, Any]) -> Tensor:
 
 
 def _problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    model = manifest.get("model")
+    if isinstance(model, dict) and model.get("kind") in SEE_FRAMES:
+        yield "its model sees frames of video; this runtime runs models of poses"
+        return
     needed: dict[str, Any] = {
         "files": dict, "model": dict, "labels": list, "layout": dict, "window": dict,
         "coordinates": int, "fps": (int, float), "unit": str, "name": str,
@@ -217,6 +224,9 @@ def _label_problems(labels: list[Any]) -> Iterator[str]:
 
 def _model_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
     model = manifest["model"]
+    inputs = [entry.get("name") for entry in model.get("inputs") or ()]
+    if lost := [name for name in model.get("in_place") or () if name not in inputs]:
+        yield f"model.in_place names {lost[0]!r}, which is no input"
     if model.get("kind") not in ("clip", "step"):
         yield f"model.kind is {model.get('kind')!r}: this runtime knows clip and step"
     if model.get("opset") not in OPSETS:

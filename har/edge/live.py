@@ -42,6 +42,7 @@ class LiveView:
         self._states: dict[str, dict[str, Any]] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         self._health: dict[str, Any] = {}
+        self._notice: dict[str, Any] = {}
         self._time = 0.0
         self._number = 0
 
@@ -60,6 +61,8 @@ class LiveView:
                 self._add_event(dict(message))
             elif message["type"] == "health":
                 self._health = dict(message)
+            elif message["type"] == "notice":
+                self._notice = dict(message)
 
     def close(self) -> None:
         """Do nothing."""
@@ -87,6 +90,7 @@ class LiveView:
                 "states": fresh,
                 "events": list(self._events),
                 "health": self._health,
+                "notice": self._notice,
             }
 
     def _add_event(self, event: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from har.edge.bundle import RISKS, Bundle
-from har.edge.engine import ClipModel, StepModel
+from har.edge.engine import ClipModel, State, StepModel
 from har.edge.events import Alarm, Smoother, label_mask
 from har.edge.frames import PoseFrame
 from har.edge.settings import Settings
@@ -29,14 +29,19 @@ class _Person:
     alarms: list[Alarm]
     next_time: float = -np.inf
     seen_at: float = -np.inf
-    state: dict[str, np.ndarray] | None = None
+    state: State | None = None
     samples: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     taken: int = 0
 
 
 @dataclass
 class Health:
-    """Counts since the start, and the newest latencies in milliseconds."""
+    """Counts since the start, and the newest latencies in milliseconds.
+
+    ``dropped``, ``camera_losses`` and ``pose_latencies`` are of whoever finds the poses: frames of
+    a camera that came while the pose estimator was busy, how often the camera went away, and how
+    long the estimator took.
+    """
 
     frames: int = 0
     predictions: int = 0
@@ -44,7 +49,10 @@ class Health:
     skipped: int = 0
     clock_jumps: int = 0
     left_out: int = 0
+    dropped: int = 0
+    camera_losses: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
+    pose_latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
 
 
 class Runtime:
@@ -78,6 +86,7 @@ class Runtime:
         self._people: dict[str, _Person] = {}
         self._now = -np.inf
         self._next_health: float | None = None
+        self._health_since = -np.inf
         self._health_frames = 0
 
     def process(self, frame: PoseFrame) -> Iterator[Message]:
@@ -224,24 +233,28 @@ class Runtime:
         if self.settings.health_s <= 0:
             return
         if self._next_health is None:
-            self._next_health = time + self.settings.health_s
-            self._health_frames = self.health.frames
+            self._count_health_from(time)
         elif time >= self._next_health:
             yield self.health_message(time)
-            self._next_health = time + self.settings.health_s
-            self._health_frames = self.health.frames
+            self._count_health_from(time)
+
+    def _count_health_from(self, time: float) -> None:
+        self._next_health = time + self.settings.health_s
+        self._health_since, self._health_frames = time, self.health.frames
 
     def health_message(self, time: float) -> Message:
         """Return frames a second of the stream, latencies, and the counts."""
         health = self.health
         latencies = np.array(health.latencies) if health.latencies else np.zeros(1)
-        seconds = self.settings.health_s
+        frames, seconds = health.frames - self._health_frames, time - self._health_since
+        poses = np.array(health.pose_latencies)
         return {
             "type": "health",
             "time": round(time, 4),
-            "fps": round((health.frames - self._health_frames) / seconds, 2) if seconds else None,
+            "fps": round(frames / seconds, 2) if seconds > 0 else None,
             "latency_p50_ms": round(float(np.percentile(latencies, 50)), 3),
             "latency_p99_ms": round(float(np.percentile(latencies, 99)), 3),
+            "pose_p50_ms": round(float(np.percentile(poses, 50)), 3) if len(poses) else None,
             "people": len(self._people),
             "frames": health.frames,
             "predictions": health.predictions,
@@ -249,6 +262,8 @@ class Runtime:
             "skipped": health.skipped,
             "clock_jumps": health.clock_jumps,
             "left_out": health.left_out,
+            "dropped": health.dropped,
+            "camera_losses": health.camera_losses,
         }
 
 

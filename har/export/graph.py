@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from har.data.transforms import Transform
 from har.export.folding import fold_norms
 from har.models.classifier import SkeletonClassifier
+from har.models.confidence import weigh_by_confidence
 from har.models.multi_stream import MultiStreamClassifier
 from har.samples import Batch
 from har.skeleton.layout import Layout
-from har.skeleton.streams import compute_stream
+from har.skeleton.streams import CONFIDENCE, compute_stream
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,15 @@ class MaskedClassifier(nn.Module):
         self.temporal = classifier.temporal
         self.head = classifier.head
         self.skip_absent_people = classifier.skip_absent_people
+        self.joint_confidence = classifier.joint_confidence
 
     def forward(self, streams: Mapping[str, Tensor], person_mask: Tensor) -> Tensor:
         """Map streams of (N, M, T, V, C) and a person mask (N, M) to logits (N, classes)."""
         joined = self.fusion(streams)
-        rows = self.temporal(self.backbone(joined.flatten(0, 1)))
+        maps = self.backbone(joined.flatten(0, 1))
+        if self.joint_confidence == "weight":
+            maps = weigh_by_confidence(maps, streams[CONFIDENCE].flatten(0, 1))
+        rows = self.temporal(maps)
         features = rows.view(joined.shape[0], joined.shape[1], -1)
         if not self.skip_absent_people:
             return self.head(features.mean(1))

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from har.errors import HarError
 from har.extras import require
@@ -64,7 +65,7 @@ def write_onnx(
     }
     torch.onnx.register_custom_op_symbolic("aten::cummax", _running_maximum, OPSET)
     try:
-        with torch.no_grad(), warnings.catch_warnings(), _traceable_unflatten():
+        with torch.no_grad(), warnings.catch_warnings(), _traceable_unflatten(), _resized_weights():
             warnings.simplefilter("ignore")  # of the tracer, about sizes that are fixed on purpose
             torch.onnx.export(
                 module,
@@ -95,6 +96,32 @@ def _traceable_unflatten() -> Iterator[None]:
         yield
     finally:
         setattr(Tensor, "unflatten", own)  # noqa: B010
+
+
+@contextmanager
+def _resized_weights() -> Iterator[None]:
+    """Let antialiased resizing be a number that is worked out now, for it has no ONNX form.
+
+    Models use it for weights only, such as the position embedding of another picture size. A model
+    that resized its input so would be refused, since its graph would not compute the same.
+    """
+    own, tracer = F.interpolate, cast(Any, torch._C)
+
+    def interpolate(given: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        if not options.get("antialias") or not torch.jit.is_tracing():
+            return own(given, *arguments, **options)
+        tracing = tracer._get_tracing_state()
+        tracer._set_tracing_state(None)
+        try:
+            return own(given.detach(), *arguments, **options)
+        finally:
+            tracer._set_tracing_state(tracing)
+
+    setattr(F, "interpolate", interpolate)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(F, "interpolate", own)  # noqa: B010
 
 
 def _running_maximum(graph: Any, x: Any, dim: Any) -> tuple[Any, Any]:  # noqa: ARG001
@@ -138,6 +165,12 @@ def open_session(path: Path, threads: int = 1, optimised: bool = True) -> Any:
     except Exception as error:  # onnxruntime's own classes have no common base
         reason = str(error).partition("\n")[0]
         raise ExportError(f"onnxruntime cannot run {path.name}: {reason}") from error
+
+
+def kept_inputs(path: Path, inputs: Sequence[Port]) -> tuple[Port, ...]:
+    """Return those inputs that the graph has: one that nothing depends on is not written."""
+    there = {port.name for port in open_session(path, optimised=False).get_inputs()}
+    return tuple(port for port in inputs if port.name in there)
 
 
 def run_session(session: Any, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:

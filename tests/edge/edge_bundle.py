@@ -152,3 +152,16 @@ def write_step_bundle(folder: Path, hop: int = 2, warm_up: int = 10) -> Path:
     manifest["files"]["model.onnx"] = facts(path)
     write_manifest(folder, manifest)
     return folder
+
+
+def write_video_bundle(
+    folder: Path, joints: tuple[str, str, str] = ("nose", "left_hip", "right_hip")
+) -> Path:
+    """Write the bundle with joints that pose estimators give."""
+    write_bundle(folder, fps=10.0)
+    manifest = read_manifest(folder)
+    edges = [[joint, joints[0]] for joint in joints[1:]]
+    manifest["layout"] = {"name": "three", "joints": list(joints), "edges": edges}
+    manifest["layout"]["root"] = joints[0]
+    write_manifest(folder, manifest)
+    return folder

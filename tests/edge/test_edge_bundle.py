@@ -30,6 +30,8 @@ def test_a_good_bundle_is_read(folder):
         (lambda m: m.update(schema_version=9), "schema version 9, this runtime reads 1"),
         (lambda m: m["model"].update(opset=11), "model.opset is 11: not 17 to 23"),
         (lambda m: m["model"].update(kind="magic"), "model.kind is 'magic'"),
+        (lambda m: m["model"].update(kind="video"), "this runtime runs models of poses"),
+        (lambda m: m["model"].update(in_place=["state.x"]), "in_place names 'state.x'"),
         (lambda m: m["labels"].pop(), "there are 2 labels"),
         (lambda m: m["labels"][0].update(risk="high"), "upright has risk 'high'"),
         (lambda m: m["labels"][0].update(name="fall"), "a name comes twice"),

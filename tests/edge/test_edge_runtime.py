@@ -12,7 +12,8 @@ from edge_bundle import JOINTS, line, write_bundle, write_step_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.cli.edge import follow, read_stream, run, run_bench
+from har.cli.edge import follow, run, run_bench
+from har.cli.edge_inputs import read_stream
 from har.edge.bundle import load_bundle
 from har.edge.events import Alarm, Smoother
 from har.edge.frames import FrameError, PoseFrame, frames_of_array, parse_frame

@@ -1,12 +1,16 @@
 """Every backbone, pooling, fusion and head of the configurations, found by themselves."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+import yaml
 from export_helper import clips, expected, recipe
 
 from har.cli.models import backbone_names
 from har.config.compose import compose_unchecked, to_plain
+from har.config.targets import find_target
 from har.export.graph import PoseClassifier
 from har.export.onnx_file import Port, open_session, run_session, write_onnx
 from har.paths import project_root
@@ -20,7 +24,14 @@ CHEAP = ("gru", "mlp", "stgcnpp_small", "temporal=segments", "temporal=transform
 
 def options(group: str) -> list[str]:
     folder = project_root() / "configs/model" / group
-    return sorted(f"{group}={path.stem}" for path in folder.glob("*.yaml"))
+    paths = [path for path in folder.glob("*.yaml") if group != "fusion" or joins_streams(path)]
+    return sorted(f"{group}={path.stem}" for path in paths)
+
+
+def joins_streams(path: Path) -> bool:
+    """Return whether a fusion is one of streams, and not of poses and video."""
+    target = find_target(yaml.safe_load(path.read_text())["_target_"])
+    return "stream_channels" in target.parameters
 
 
 def models() -> list[object]:

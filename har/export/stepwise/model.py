@@ -8,6 +8,7 @@ remembers the frames that its taps reach. ``docs/export.md`` says what equals wh
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -70,12 +71,14 @@ class StepPooling(nn.Module):
         super().__init__()
         self.timing = timing
         self.size = max(1, -(-window // timing.rate))
-        self.memory = Memory((self.size - 1) * timing.spacing, (channels,))
+        frames = (self.size - 1) * timing.spacing
+        self.memory = Memory(frames, (channels,), timing)
+        self.places = np.arange(timing.frames - 1, self.memory.size, timing.spacing)
 
     def forward(self, tape: Tape, x: Tensor) -> Tensor:
         """Map (P, K, V, C) to the mean (P, C); zeros before the first frame comes through."""
         pooled = x.mean(2) * tape.valid(self.timing, x)[..., 0]
-        window = self.memory(tape, pooled)[:, -1 - self.memory.frames :: self.timing.spacing]
+        window = self.memory(tape, pooled).take(self.places)
         phases = self.timing.rate if self.timing.hop == 1 else 1
         counted = torch.div(
             self.timing.counted(tape.seen) + phases - 1, phases, rounding_mode="floor"
@@ -124,6 +127,10 @@ class StepClassifier(nn.Module):
         self.head = model.head
         self.after = timing
         self.state_shapes = name_states(self)
+        self.rings = tuple(
+            name for name, module in self.named_modules()
+            if isinstance(module, Memory) and name in self.state_shapes
+        )  # fmt: skip
         self.eval().requires_grad_(False)
 
     def forward(
@@ -196,6 +203,8 @@ def _checked(classifier: nn.Module) -> SkeletonClassifier:
                 f"{place} {type(part).__name__} has no step-wise form; "
                 f"{', '.join(kind.__name__ for kind in known)} have"
             )
+    if classifier.joint_confidence == "weight":
+        raise ExportError("model.joint_confidence=weight has no step-wise form; channel has")
     if getattr(classifier.backbone, "person_slots", 1) > 1:
         raise ExportError("a backbone with person_slots over 1 has no step-wise form")
     return classifier

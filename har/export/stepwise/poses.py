@@ -107,13 +107,13 @@ class StepStreams(nn.Module):
         super().__init__()
         self.names, self.layout = tuple(names), layout
         self.waits = any(name in LOOKS_AHEAD for name in names)
-        self.frames = Memory(2 * self.waits, (layout.num_joints, coordinates + 1))
+        self.frames = Memory(2 * self.waits, (layout.num_joints, coordinates + 1), Timing(hop))
         self.after = Timing(hop).later(int(self.waits))
 
     def forward(self, tape: Tape, batch: Batch) -> dict[str, Tensor]:
         """Return the streams, each (P, 1, K, V, C)."""
         frames = torch.cat([batch.joints, batch.confidence[..., None]], dim=-1)[:, 0]
-        window = self.frames(tape, frames)[:, None]
+        window = self.frames(tape, frames).all()[:, None]
         joints, confidence = window[..., :-1], window[..., -1]
         streams = {
             name: compute_stream(name, joints, self.layout, confidence) for name in self.names

@@ -4,6 +4,7 @@ ST-GCN and ST-GCN++ look at one frame at a time. CTR-GCN and AAGCN average over 
 clip: here these means run along, see ``RunningMean``.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -134,8 +135,8 @@ class StepAttention(nn.Module):
         self.joint_mean = RunningMean(window, (joints, channels), timing)
         self.taps = ConvolutionTaps(_as_temporal(module.frames))
         self.place = Window.of(timing, self.taps.reach, stride=1)
-        self.profile = Memory(self.place.memory, (channels,))
-        self.waiting = Memory(self.taps.reach * timing.spacing, (joints, channels))
+        self.profile = Memory(self.place.memory, (channels,), timing)
+        self.waiting = Memory(self.taps.reach * timing.spacing, (joints, channels), timing)
         self.after = self.place.after
         self.channel_mean = RunningMean(window, (channels,), self.after)
 
@@ -146,7 +147,8 @@ class StepAttention(nn.Module):
         x = x * (1 + joints[:, 0, None, :, None])
         profile = x.mean(2) * tape.valid(self.place.before, x)[..., 0]
         frames = torch.sigmoid(self.taps(self.profile(tape, profile), self.place))
-        x = self.waiting(tape, x)[:, : self.after.frames] * (1 + frames[..., None])
+        waited = self.waiting(tape, x).take(np.arange(self.after.frames))
+        x = waited * (1 + frames[..., None])
         mean = self.channel_mean(tape, x.mean(2))
         channels = torch.sigmoid(module.excite(F.relu(module.squeeze(mean))))
         return x * (1 + channels[:, None, None])

@@ -5,7 +5,9 @@ Letters: P rows, each one person; K frames of one layer in one step; V joints; C
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +37,11 @@ class Timing:
     def frames(self) -> int:
         """K, how many frames of the layer one step brings."""
         return max(1, self.hop // self.rate)
+
+    @property
+    def divisor(self) -> int:
+        """Frames of the stream that make one map of the layer in a step."""
+        return self.hop // self.frames
 
     @property
     def spacing(self) -> int:
@@ -76,6 +83,7 @@ class Tape:
         self.seen = seen
         self.states = dict(states)
         self.updated: dict[str, Tensor] = {}
+        self._known: dict[tuple[Any, ...], Tensor] = {}
 
     def valid(self, timing: Timing, like: Tensor) -> Tensor:
         """Return 1 for the maps of a layer that lie in the stream, 0 before it; as (P, K, 1, ...).
@@ -84,8 +92,44 @@ class Tape:
             timing: of the layer.
             like: (P, K, ...), gives dtype and rank.
         """
-        inside = (timing.positions(self.seen) >= 0).to(like.dtype)
-        return inside[(..., *[None] * (like.dim() - 2))]
+        key = ("valid", timing, like.dtype, like.dim())
+        if key not in self._known:
+            inside = (timing.positions(self.seen) >= 0).to(like.dtype)
+            self._known[key] = inside[(..., *[None] * (like.dim() - 2))]
+        return self._known[key]
+
+    def slots(self, timing: Timing, size: int, places: np.ndarray) -> Tensor:
+        """Return the slots of a ring in which maps of a layer lie, (P, *places.shape).
+
+        Args:
+            timing: of the layer.
+            size: of the ring.
+            places: which maps; ``size`` - 1 is the newest of this step, 0 the oldest that is kept.
+        """
+        key = ("slots", timing.divisor, timing.frames, size, places.shape, places.tobytes())
+        if key not in self._known:
+            steps = self.seen
+            if timing.divisor > 1:
+                steps = torch.div(steps, timing.divisor, rounding_mode="trunc")
+            after = torch.from_numpy(places + timing.frames)
+            self._known[key] = (steps.view(-1, *[1] * places.ndim) + after) % size
+        return self._known[key]
+
+    def places(self, timing: Timing, size: int) -> Tensor:
+        """Return where in rings of a size the maps of this step go: row and slot, (P, K, 2)."""
+        key = ("places", timing.divisor, timing.frames, size)
+        if key not in self._known:
+            slots = self.slots(timing, size, np.arange(size - timing.frames, size))
+            self._known[key] = torch.stack([self.rows(timing.frames), slots], dim=-1)
+        return self._known[key]
+
+    def rows(self, maps: int) -> Tensor:
+        """Return the number of each row, (P, maps)."""
+        key = ("rows", maps)
+        if key not in self._known:
+            rows = torch.arange(self.seen.shape[0], device=self.seen.device)
+            self._known[key] = rows[:, None].expand(-1, maps)
+        return self._known[key]
 
 
 class Stateful(nn.Module):
@@ -103,24 +147,79 @@ class Stateful(nn.Module):
 
 
 class Memory(Stateful):
-    """Hands on the maps of a step behind the latest ones of the steps before.
+    """Keeps the latest maps of a layer in a ring, so that a step writes only what is new.
 
     Args:
-        frames: how many of the latest maps it keeps.
+        frames: how many maps of earlier steps are needed.
         shape: of one map.
+        timing: of the layer.
     """
 
-    def __init__(self, frames: int, shape: tuple[int, ...]):
-        super().__init__((frames, *shape))
-        self.frames = frames
+    def __init__(self, frames: int, shape: tuple[int, ...], timing: Timing):
+        self.frames, self.timing = frames, timing
+        self.size = frames + timing.frames
+        super().__init__((self.size if frames else 0, *shape))
 
-    def forward(self, tape: Tape, x: Tensor) -> Tensor:
-        """Map (P, K, ...) to (P, frames + K, ...)."""
+    def forward(self, tape: Tape, x: Tensor) -> "Recent":
+        """Take the maps of this step, (P, K, ...); return them with those before."""
         if self.frames == 0:
-            return x
-        window = torch.cat([tape.states[self.name], x], dim=1)
-        tape.updated[self.name] = window[:, -self.frames :]
-        return window
+            return Recent(tape, self, x)
+        places = tape.places(self.timing, self.size)
+        ring: Tensor = _WriteRing.apply(tape.states[self.name], places, x)
+        tape.updated[self.name] = ring
+        return Recent(tape, self, ring)
+
+
+class Recent:
+    """The latest maps of a layer: those that a memory kept, and behind them those of this step."""
+
+    def __init__(self, tape: Tape, memory: Memory, ring: Tensor):
+        self._tape, self._memory, self._ring = tape, memory, ring
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one map."""
+        return self._memory.shape[1:]
+
+    def take(self, places: np.ndarray) -> Tensor:
+        """Return maps (P, *places.shape, ...); 0 is the oldest, ``memory.size`` - 1 the newest."""
+        memory = self._memory
+        if memory.frames > 0:
+            slots = self._tape.slots(memory.timing, memory.size, places)
+            found: Tensor = _ReadRing.apply(self._ring, slots[..., None])
+            return found
+        if np.array_equal(places, np.arange(memory.size)):
+            return self._ring
+        return self._ring[:, torch.from_numpy(places)]
+
+    def all(self) -> Tensor:
+        """Return all maps in order, (P, size, ...)."""
+        return self.take(np.arange(self._memory.size))
+
+
+class _ReadRing(torch.autograd.Function):
+    """Reads slots (P, ..., 1) of rings (P, F, ...)."""
+
+    @staticmethod
+    def symbolic(graph: Any, ring: Any, slots: Any) -> Any:
+        return graph.op("GatherND", ring, slots, batch_dims_i=1)
+
+    @staticmethod
+    def forward(ctx: Any, ring: Tensor, slots: Tensor) -> Tensor:  # noqa: ARG004
+        rows = torch.arange(len(ring)).view(-1, *[1] * (slots.dim() - 2))
+        return ring[rows, slots[..., 0]]
+
+
+class _WriteRing(torch.autograd.Function):
+    """Writes maps (P, K, ...) in slots (P, K, 2), each a row and a place in it, of rings."""
+
+    @staticmethod
+    def symbolic(graph: Any, ring: Any, slots: Any, maps: Any) -> Any:
+        return graph.op("ScatterND", ring, slots, maps)
+
+    @staticmethod
+    def forward(ctx: Any, ring: Tensor, slots: Tensor, maps: Tensor) -> Tensor:  # noqa: ARG004
+        return ring.index_put((slots[..., 0], slots[..., 1]), maps)
 
 
 class RunningMean(Stateful):

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.export.onnx_file import ExportError
-from har.export.stepwise.state import Memory, Tape, Timing
+from har.export.stepwise.state import Memory, Recent, Tape, Timing
 from har.models.layers import TemporalConv
 from har.models.skeleton import stgcnpp
 from har.models.temporal_modules import MultiScaleTemporal, TemporalBranches, UnitTemporalConv
@@ -44,11 +45,11 @@ class Window:
         """How many maps of earlier steps it needs."""
         return 2 * self.reach * self.before.spacing + self.wait
 
-    def take(self, window: Tensor, offset: int) -> Tensor:
-        """Return the frames that lie ``offset`` frames from the centres, (P, K', ...)."""
-        start = (self.reach + offset) * self.before.spacing
+    def at(self, offsets: Sequence[int]) -> np.ndarray:
+        """Return where the frames lie that are so far from the centres, (K', offsets)."""
         step = self.stride if self.before.hop > 1 else 1
-        return window[:, start : start + (self.after.frames - 1) * step + 1 : step]
+        starts = (self.reach + np.array(offsets)) * self.before.spacing
+        return np.arange(self.after.frames)[:, None] * step + starts
 
 
 class ConvolutionTaps(nn.Module):
@@ -66,10 +67,11 @@ class ConvolutionTaps(nn.Module):
         self.register_buffer("weight", flat.detach().clone())
         self.register_buffer("bias", conv.conv.bias)
 
-    def forward(self, window: Tensor, place: Window) -> Tensor:
-        """Map the frames of a window (P, F, V, C) to (P, K', V, C')."""
-        taps = torch.cat([place.take(window, offset) for offset in self.offsets], dim=-1)
-        out = taps @ self.weight
+    def forward(self, recent: Recent, place: Window) -> Tensor:
+        """Map the latest frames, each (..., C), to (P, K', ..., C')."""
+        taps = recent.take(place.at(self.offsets))
+        maps = (place.after.frames, *recent.shape[:-1])
+        out = taps.movedim(2, -2).reshape(-1, *maps, len(self.weight)) @ self.weight
         return out if self.bias is None else out + self.bias
 
 
@@ -78,10 +80,9 @@ class MaximumTaps(nn.Module):
 
     reach = 1
 
-    def forward(self, window: Tensor, place: Window) -> Tensor:
-        """Map the frames of a window (P, F, V, C) to (P, K', V, C)."""
-        before, now, after = (place.take(window, offset) for offset in (-1, 0, 1))
-        return torch.maximum(torch.maximum(before, now), after)
+    def forward(self, recent: Recent, place: Window) -> Tensor:
+        """Map the latest frames, each (V, C), to (P, K', V, C)."""
+        return recent.take(place.at((-1, 0, 1))).amax(2)
 
 
 class CentreTap(nn.Module):
@@ -89,9 +90,9 @@ class CentreTap(nn.Module):
 
     reach = 0
 
-    def forward(self, window: Tensor, place: Window) -> Tensor:
-        """Map the frames of a window (P, F, V, C) to (P, K', V, C)."""
-        return place.take(window, 0)
+    def forward(self, recent: Recent, place: Window) -> Tensor:
+        """Map the latest frames, each (V, C), to (P, K', V, C)."""
+        return recent.take(place.at((0,))[:, 0])
 
 
 Part = tuple[int, ConvolutionTaps | MaximumTaps | CentreTap]
@@ -120,7 +121,9 @@ class StepTemporal(nn.Module):
         self.branches = nn.ModuleList(branch for _, branch in parts)
         reach = max(branch.reach for _, branch in parts)
         self.window = Window.of(timing, reach, stride)
-        self.memory = Memory(self.window.memory, (joints, sum(self.widths)))
+        self.memories = nn.ModuleList(
+            Memory(self.window.memory, (joints, width), timing) for width in self.widths
+        )
 
     @property
     def after(self) -> Timing:
@@ -138,10 +141,11 @@ class StepTemporal(nn.Module):
     def forward(self, tape: Tape, x: Tensor) -> Tensor:
         """Map (P, K, V, C) to (P, K', V, C')."""
         opened = self.open(x)
-        window = self.memory(tape, opened * tape.valid(self.window.before, opened))
-        pieces = window.split(self.widths, dim=-1)
+        opened = opened * tape.valid(self.window.before, opened)
+        pieces = opened.split(self.widths, dim=-1)
         found = [
-            branch(piece, self.window) for branch, piece in zip(self.branches, pieces, strict=True)
+            branch(memory(tape, piece), self.window)
+            for branch, memory, piece in zip(self.branches, self.memories, pieces, strict=True)
         ]
         return self.close(found[0] if len(found) == 1 else torch.cat(found, dim=-1))
 
@@ -192,16 +196,21 @@ class StepMultiScale(StepTemporal):
 class StepTemporalPlus(StepTemporal):
     """Step form of the temporal module of ST-GCN++."""
 
+    floor: Tensor
+
     def __init__(self, module: stgcnpp.TemporalModule, joints: int, timing: Timing):
         convolutions = zip(module.widths, module.convolutions, strict=False)
         parts: list[Part] = [(w, ConvolutionTaps(cast(TemporalConv, c))) for w, c in convolutions]
         parts += [(module.widths[-2], MaximumTaps()), (module.widths[-1], CentreTap())]
         super().__init__(parts, module.stride, joints, timing)
         self.module = module
+        floor = module.reduce.weight.new_zeros(sum(module.widths))
+        floor[-module.widths[-1] :] = torch.finfo(floor.dtype).min
+        self.register_buffer("floor", floor)
 
     def open(self, x: Tensor) -> Tensor:
-        """Open all branches."""
-        return torch.cat(self.module._open_branches(x), dim=-1)
+        """Open all branches; the last has no activation."""
+        return torch.maximum(self.module.reduce(x), self.floor)
 
     def close(self, x: Tensor) -> Tensor:
         """Normalise and merge."""
@@ -255,10 +264,10 @@ class StepResidual(nn.Module):
         self.shortcut = shortcut
         self.before, self.after = before, after
         frames = (after.delay - before.delay) // (1 if before.hop == 1 else before.rate)
-        self.memory = Memory(frames, (joints, channels))
+        self.memory = Memory(frames, (joints, channels), before)
+        step = 1 if before.hop == 1 else after.rate // before.rate
+        self.places = np.arange(after.frames) * step
 
     def forward(self, tape: Tape, x: Tensor) -> Tensor:
         """Map (P, K, V, C) to (P, K', V, C')."""
-        step = 1 if self.before.hop == 1 else self.after.rate // self.before.rate
-        window = self.memory(tape, x)
-        return self.shortcut(window[:, : (self.after.frames - 1) * step + 1 : step])
+        return self.shortcut(self.memory(tape, x).take(self.places))
