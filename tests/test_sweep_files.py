@@ -2,6 +2,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import yaml
 
 from har.config.compose import compose, config_dir
 from har.config.overrides import explain_overrides
@@ -32,6 +33,13 @@ def test_shipped_sweeps_are_valid_and_their_keys_exist(path):
     assert sweep.metric == config.checkpoint.monitor or sweep.metric.startswith("val/")
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_sweeps_are_valid_for_wandb(path):
+    config = pytest.importorskip("sweeps.config", reason="needs W&B's package sweeps")
+    content = yaml.safe_load(path.read_text())
+    assert config.schema_violations_from_proposed_config(content) == []
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
@@ -45,6 +53,7 @@ def test_all_mistakes_are_told(tmp_path):
         "  a: {min: 2, max: 1}\n"
         "  b: {distribution: log_uniform_values, min: 0, max: 1}\n"
         "  c: {valeus: [1]}\n"
+        "  model/backbone: {values: [mlp, gru]}\n"
         "early_terminate: {type: median}\n",
     )
     with pytest.raises(ConfigError) as caught:
@@ -57,6 +66,7 @@ def test_all_mistakes_are_told(tmp_path):
         "a: min=2 is not below max=1",
         "logarithmic range needs min above 0",
         "c.valeus: no such key. Did you mean 'values'?",
+        "parameters.model/backbone: W&B allows letters",
         "command must pass key=value on",
         "min_iter",
         "run_cap is 0",

@@ -4,7 +4,9 @@ A cell is a folder. ``cell.json`` tells what it is and how far it came; the run 
 training lies below it, so that a killed cell goes on where it was.
 """
 
+import json
 import resource
+import shlex
 import sys
 import time
 import traceback
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from har.benchmark.fingerprint import CellKey
+from har.benchmark.measures import recorded
+from har.benchmark.peers import check_peer
 from har.benchmark.suite import Job
 from har.errors import HarError
 from har.record import provenance, read_json, write_json_atomic
@@ -21,6 +25,10 @@ from har.record import provenance, read_json, write_json_atomic
 CELL = "cell.json"
 RUN_NAME = "run"
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
+ROBUSTNESS = "robustness"
+NOT_OF_JOB = ("measures", "peer")
+"""Parts of a job that have keys of their own in the record."""
+
 MIB = 2**20
 
 
@@ -52,19 +60,20 @@ class Cell:
     @property
     def command(self) -> str:
         """The command that repeats the training of this cell by itself."""
-        words = [f"'{word}'" if set(word) & set("[]{}~$ ") else word for word in self.job.overrides]
-        return " ".join(["python train.py", *words])
+        return f"python train.py {shlex.join(self.job.overrides)}"
 
 
-def make_cell(cell: Cell, suite: str, measure: tuple[str, ...]) -> None:
+def make_cell(cell: Cell, suite: str) -> None:
     """Write the description from which ``run_cell`` works."""
+    job = {name: value for name, value in asdict(cell.job).items() if name not in NOT_OF_JOB}
     description = {
         "status": WAITING,
         "suite": suite,
-        "job": asdict(cell.job),
+        "job": job,
         "key": asdict(cell.key),
         "command": cell.command,
-        "measure": list(measure),
+        "peer": check_peer(cell.job.peer),
+        **cell.job.measures.record(),
     }
     write_json_atomic(cell.folder / CELL, description)
 
@@ -113,20 +122,34 @@ def _work(folder: Path, description: dict[str, Any]) -> dict[str, Any]:
         energy = {"energy_joules": meter.joules, "energy_source": meter.source}
         description["training"] = {**energy, "peak_memory_mib": _peak_memory_mib()}
         _write(folder, description, status=RUNNING)
-    return {**measure_run(trained, description["measure"]), "provenance": provenance()}
+    measures = recorded(description)
+    joules = (description.get("training") or {}).get("energy_joules")
+    measured = measure_run(trained, measures, folder / ROBUSTNESS, joules)
+    return {**measured, "provenance": provenance()}
 
 
-def remeasure_cell(folder: Path) -> None:
-    """Take size and timings of a finished cell again, such as on a machine that is quiet now."""
+def remeasure_cell(folder: Path, asked: Mapping[str, Any]) -> None:
+    """Take measures of a finished cell, such as on a machine that is quiet now; keep the others.
+
+    Args:
+        folder: of the cell.
+        asked: from ``Measures.record``.
+
+    Raises:
+        HarError: the cell has no finished run.
+    """
     from har.benchmark.measure import measure_run
 
     description = read_json(folder / CELL)
     trained = _finished_run(folder)
     if trained is None:
         raise HarError(f"{folder} has no finished run to measure")
-    measured = measure_run(trained, description["measure"])
+    joules = (description.get("training") or {}).get("energy_joules")
+    measured = measure_run(trained, recorded(asked), folder / ROBUSTNESS, joules)
     speed = description.get("speed", measured["speed"])
-    _write(folder, description, **{**measured, "speed": speed, "measured": provenance()})
+    names = list(dict.fromkeys([*description.get("measure", ()), *asked["measure"]]))
+    changes = {**asked, **measured, "measure": names, "speed": speed, "measured": provenance()}
+    _write(folder, description, **changes)
 
 
 def _finished_run(folder: Path) -> Path | None:
@@ -150,7 +173,7 @@ def _write(folder: Path, description: Mapping[str, Any], **changes: Any) -> None
 
 
 if __name__ == "__main__":
-    if sys.argv[2:] == ["remeasure"]:
-        remeasure_cell(Path(sys.argv[1]))
+    if sys.argv[2:3] == ["remeasure"]:
+        remeasure_cell(Path(sys.argv[1]), json.loads(sys.argv[3]))
         sys.exit(0)
     sys.exit(0 if run_cell(Path(sys.argv[1])) else 1)

@@ -1,7 +1,7 @@
 """Collects the cells of benchmarks: one entry for each method and stream on each task."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Gathered:
 
     Attributes:
         labels: name of a task or method -> how it is called in tables.
+        baselines: name of a task -> the method that errors under corruption are divided by.
+        beside: name of a peer's method -> this project's own version of it.
         failed: records of the cells that failed.
         open_cells: names of cells that did not finish yet.
     """
@@ -78,6 +80,8 @@ class Gathered:
     entries: tuple[Entry, ...]
     failed: tuple[Mapping[str, Any], ...]
     open_cells: tuple[str, ...]
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -98,6 +102,17 @@ def describe_suite(suite: Suite) -> dict[str, Any]:
         "title": suite.title,
         "about": suite.about,
         "budgets": {matrix.title: matrix.budget for matrix in matrices},
+        "baselines": {
+            task.name: matrix.baseline or matrix.methods[0].name
+            for matrix in matrices
+            for task in matrix.tasks
+        },
+        "beside": {
+            method.name: method.peer.beside
+            for matrix in matrices
+            for method in matrix.methods
+            if method.peer is not None and method.peer.beside is not None
+        },
         "labels": {
             **{task.name: task.label for matrix in matrices for task in matrix.tasks},
             **{method.name: method.label for matrix in matrices for method in matrix.methods},
@@ -129,7 +144,7 @@ def gather(folders: Sequence[Path]) -> Gathered:
     finished = _newest([item for item in records if item[1]["status"] == FINISHED])
     if not finished:
         raise HarError(f"no cell of {', '.join(map(str, folders))} has finished yet")
-    labels = {name: label for suite in suites for name, label in suite["labels"].items()}
+    labels = _merged(suites, "labels")
     entries = list(_entries(finished, labels))
     for suite in suites:
         for fusion in suite["fusions"]:
@@ -142,7 +157,14 @@ def gather(folders: Sequence[Path]) -> Gathered:
         entries=tuple(entries),
         failed=tuple(record for _, record in records if record["status"] == "failed"),
         open_cells=tuple(f.name for f, r in records if r["status"] in ("waiting", "running")),
+        baselines=_merged(suites, "baselines"),
+        beside=_merged(suites, "beside"),
     )
+
+
+def _merged(suites: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
+    """Join a mapping of all suites; those of an earlier version may lack it."""
+    return {name: value for suite in suites for name, value in suite.get(key, {}).items()}
 
 
 def _newest(cells: Sequence[tuple[Path, Any]]) -> list[tuple[Path, Any]]:
@@ -217,6 +239,9 @@ def _sum_costs(runs: Sequence[SeedResult]) -> dict[str, Any]:
         ("model", "macs_of_a_view"),
         ("inference", "latency", "p50_ms"),
         ("inference", "latency", "p99_ms"),
+        ("exports", "fp32", "latency", "p50_ms"),
+        ("exports", "fp32", "latency", "p99_ms"),
+        ("exports", "int8", "latency", "p50_ms"),
     ):
         found = [dig(run.record, path) for run in runs]
         if all(value is not None for value in found):

@@ -2,77 +2,24 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from har.benchmark.columns import Column, filled, shown
+from har.benchmark.faults import by_corruption, mean_corruption_error
 from har.benchmark.gather import Entry, Gathered, dig
 from har.evaluation.intervals import bootstrap_intervals
 from har.evaluation.significance import holm, paired_permutation, pareto_front, seed_interval
 from har.record import write_bytes_atomic
 
-SIGNIFICANT = 0.05
+COSTS = ("latency_ms", "onnx_ms", "macs", "training_seconds", "parameters", "joules_a_clip")
+"""What accuracy is weighed against."""
+
 FEWEST_SUBJECTS = 6
 """With fewer subjects, 2^n sign flips of whole subjects could not reach the 5 % level."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the tables.
-
-    Attributes:
-        better: "high" or "low"; "" where neither is.
-        show: how a value is written for a person.
-    """
-
-    key: str
-    title: str
-    about: str
-    better: str
-    show: Callable[[Any], str]
-
-
-def _percent(value: Any) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def _millions(value: Any) -> str:
-    return f"{value / 1e6:.2f}"
-
-
-def _billions(value: Any) -> str:
-    return f"{value / 1e9:.3f}"
-
-
-COLUMNS = (
-    Column("top1", "top-1 %", "accuracy on the test part, mean over seeds", "high", _percent),
-    Column("std", "±", "standard deviation over seeds, points", "low", _percent),
-    Column("mean_class_accuracy", "class acc. %", "mean over the classes", "high", _percent),
-    Column("macro_f1", "macro F1 %", "mean F1 over the classes", "high", _percent),
-    Column("kind_accuracy", "kind %", "accuracy by kind of activity", "high", _percent),
-    Column("risk_cost", "risk cost", "mean cost of mistakes by risk level", "low", _short),
-    Column("ece", "ECE %", "expected calibration error", "low", _percent),
-    Column("worst_subject", "worst subject %", "top-1 of the worst test subject", "high", _percent),
-    Column("worst_camera", "worst camera %", "top-1 of the worst test camera", "high", _percent),
-    Column("parameters", "params M", "trainable parameters, millions", "low", _millions),
-    Column("macs", "GMACs", "billions of multiply-accumulates a view", "low", _billions),
-    Column("training_seconds", "training s", "seconds of training steps", "low", _short),
-    Column("training_rate", "train clips/s", "training clips a second", "high", _short),
-    Column("data_wait", "data wait %", "share of training spent waiting for data", "low", _percent),
-    Column("peak_memory_mib", "peak MiB", "most memory in training, GPU if any", "low", _short),
-    Column("latency_ms", "p50 ms", "median latency of one clip", "low", _short),
-    Column("latency_p99_ms", "p99 ms", "99th percentile of the latency of one clip", "low", _short),
-    Column("throughput", "clips/s", "clips a second at the best batch size", "high", _short),
-    Column("joules_a_clip", "J/clip", "energy of one clip at the best batch size", "low", _short),
-    Column("p_value", "p", "against the best of the task, Holm-corrected", "", _short),
-)  # fmt: skip
 
 
 def leaderboard(gathered: Gathered) -> list[dict[str, Any]]:
@@ -80,12 +27,30 @@ def leaderboard(gathered: Gathered) -> list[dict[str, Any]]:
     rows = []
     for task in gathered.tasks:
         entries = gathered.of_task(task)
-        own = [_row(entry) for entry in entries]
+        own = [{**_row(entry), "mce": _mce(entry, gathered)} for entry in entries]
         for row, p_value in zip(own, _against_best(entries), strict=True):
             row["p_value"] = p_value
         _mark_front(own)
         rows += own
     return rows
+
+
+def faults(entry: Entry) -> list[dict[str, float]]:
+    """Return the accuracy under each corruption, one mapping a seed; empty if it was not tested."""
+    found = [by_corruption(run.record) for run in entry.runs]
+    return found if all(found) else []
+
+
+def _mce(entry: Entry, gathered: Gathered) -> float | None:
+    """Return the mean corruption error beside the baseline of the task on the same stream."""
+    method = gathered.baselines.get(entry.task)
+    same = [
+        e for e in gathered.of_task(entry.task) if (e.method, e.stream) == (method, entry.stream)
+    ]
+    subsets = [dig(r.record, ("robustness", "subset")) for e in (entry, *same) for r in e.runs]
+    if not same or any(subset != subsets[0] for subset in subsets):
+        return None
+    return mean_corruption_error(faults(entry), faults(same[0]))
 
 
 def write_files(rows: Sequence[Mapping[str, Any]], gathered: Gathered, out: Path) -> None:
@@ -110,17 +75,6 @@ def markdown(rows: Sequence[Mapping[str, Any]], gathered: Gathered) -> str:
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
-
-
-def filled(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
-    """Return the columns that at least one row has a value for."""
-    return [column for column in COLUMNS if any(row[column.key] is not None for row in rows)]
-
-
-def shown(row: Mapping[str, Any], column: Column) -> str:
-    """Return a cell as text; empty where nothing was measured."""
-    value = row[column.key]
-    return "" if value is None else column.show(value)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -173,6 +127,14 @@ def _of_records(entry: Entry) -> dict[str, float | None]:
         "latency_p99_ms": mean_of("inference", "latency", "p99_ms"),
         "throughput": mean_of("inference", "throughput", "clips_per_second"),
         "joules_a_clip": mean_of("inference", "throughput", "joules_a_clip"),
+        "onnx_ms": mean_of("exports", "fp32", "latency", "p50_ms"),
+        "onnx_p90_ms": mean_of("exports", "fp32", "latency", "p90_ms"),
+        "onnx_p99_ms": mean_of("exports", "fp32", "latency", "p99_ms"),
+        "int8_ms": mean_of("exports", "int8", "latency", "p50_ms"),
+        "int8_lost": mean_of("exports", "int8", "quantisation", "top1_lost"),
+        "target_seconds": mean_of("to_target", "seconds"),
+        "target_joules": mean_of("to_target", "joules"),
+        "corrupted": _mean([np.mean(list(seed.values())) for seed in faults(entry)]),
     }
 
 
@@ -198,7 +160,7 @@ def _subject_interval(entry: Entry) -> tuple[float, float]:
 
 def _mark_front(rows: Sequence[dict[str, Any]]) -> None:
     gains = [row["top1"] for row in rows]
-    for cost in ("latency_ms", "macs", "joules_a_clip", "training_seconds"):
+    for cost in COSTS:
         costs = [float("nan") if row[cost] is None else row[cost] for row in rows]
         for row, there in zip(rows, pareto_front(gains, costs), strict=True):
             row[f"front_{cost}"] = there

@@ -1,11 +1,12 @@
 """Runs the cells of a suite: one by one, on every GPU, or through a launcher of Hydra."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -23,6 +24,7 @@ from rich.progress import (
 from har.benchmark.cell import CELL, FAILED, FINISHED, Cell, make_cell
 from har.benchmark.fingerprint import cell_key
 from har.benchmark.gather import SUITE, describe_suite
+from har.benchmark.peers import check_peer
 from har.benchmark.suite import Job, Suite
 from har.config.compose import compose, to_plain
 from har.errors import ConfigError, HarError
@@ -54,7 +56,11 @@ class Plan:
 
 
 def plan_suite(
-    suite: Suite, out: Path, keep_older_code: bool = False, only: Sequence[str] = ()
+    suite: Suite,
+    out: Path,
+    keep_older_code: bool = False,
+    only: Sequence[str] = (),
+    measure: Sequence[str] = (),
 ) -> Plan:
     """Return the cells of a suite; configurations are checked before anything runs.
 
@@ -64,14 +70,18 @@ def plan_suite(
         keep_older_code: also take finished cells that earlier code made, if configuration and data
             are the same.
         only: words of which one must be in the name of a cell; none takes all cells.
+        measure: what to take in the place of what the suite asks for.
 
     Raises:
-        ConfigError: a configuration is wrong; all are named. Or ``only`` leaves nothing.
+        ConfigError: a configuration is wrong; all are named. Or ``only`` leaves nothing, or there
+            is no such measure.
     """
     cells, refused, problems = [], {}, []
     wanted = [job for job in suite.jobs() if not only or any(word in job.name for word in only)]
     if not wanted:
         raise ConfigError(f"only={list(only)} leaves no cell of {suite.name}")
+    if measure:
+        wanted = [replace(job, measures=job.measures.only(measure)) for job in wanted]
     for job in wanted:
         try:
             config = to_plain(compose(job.overrides))
@@ -90,6 +100,7 @@ def plan_suite(
 
 
 def _cell(job: Job, config: Mapping[str, Any], out: Path, keep_older_code: bool) -> Cell:
+    check_peer(job.peer)
     key = cell_key(config)
     place = out / "cells"
     if keep_older_code:
@@ -121,7 +132,7 @@ def run_plan(
     cells = plan.open_cells
     for cell in cells:
         if cell.status in ("waiting", FAILED):
-            make_cell(cell, plan.suite.name, plan.suite.measure)
+            make_cell(cell, plan.suite.name)
     if launcher == "local":
         _run_local(cells, jobs, gpus)
     elif cells:
@@ -130,10 +141,16 @@ def run_plan(
 
 
 def remeasure(plan: Plan) -> None:
-    """Take the timings of all finished cells again, one after the other."""
+    """Take the measures of all finished cells, one after the other; what was not asked for stays.
+
+    Raises:
+        HarError: a cell could not be measured.
+    """
+    write_json_atomic(plan.folder / SUITE, describe_suite(plan.suite))
     cells = [cell for cell in plan.cells if cell.status == FINISHED]
-    for cell in track(cells, "timings", console=Console(stderr=True)):
-        command = [sys.executable, "-m", "har.benchmark.cell", str(cell.folder), "remeasure"]
+    for cell in track(cells, "measures", console=Console(stderr=True)):
+        asked = json.dumps(cell.job.measures.record())
+        command = [sys.executable, "-m", "har.benchmark.cell", str(cell.folder), "remeasure", asked]
         with (cell.folder / LOG).open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:

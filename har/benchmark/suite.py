@@ -1,24 +1,17 @@
 """Suites: which methods are compared on which tasks with which seeds; ``configs/benchmark``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from har.benchmark.measures import Measures
+from har.benchmark.peers import Peer
+from har.benchmark.suite_checks import JOINT_ONLY, suite_problems
 from har.config.compose import config_dir
 from har.errors import ConfigError, did_you_mean
-
-SUITE_KEYS = (
-    "title", "about", "include", "common", "tasks", "methods", "streams", "fusions", "seeds",
-    "budget", "measure",
-)  # fmt: skip
-METHOD_KEYS = ("overrides", "streams", "seeds", "label")
-TASK_KEYS = ("overrides", "label", "seeds")
-FUSION_KEYS = ("of", "weights")
-MEASURES = ("latency",)
-JOINT_ONLY: Mapping[str, tuple[str, ...]] = {"joint": ()}
 
 
 @dataclass(frozen=True)
@@ -29,6 +22,7 @@ class Method:
         overrides: of the configuration, as on the command line.
         streams: names of the suite's streams that it is trained on.
         seeds: its own seeds, where it is too costly for all.
+        peer: whose code it is, where it is not the project's own.
     """
 
     name: str
@@ -36,6 +30,7 @@ class Method:
     overrides: tuple[str, ...]
     streams: tuple[str, ...]
     seeds: tuple[int, ...]
+    peer: Peer | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,8 @@ class Job:
 
     Attributes:
         overrides: everything that is chosen on the command line of ``train.py``.
+        measures: what is taken of it.
+        peer: whose model it is, where it is not the project's own.
     """
 
     task: str
@@ -70,6 +67,8 @@ class Job:
     stream: str
     seed: int
     overrides: tuple[str, ...]
+    measures: Measures = field(default_factory=Measures, compare=False)
+    peer: Peer | None = None
 
     @property
     def name(self) -> str:
@@ -84,7 +83,8 @@ class Suite:
     Attributes:
         common: overrides of every cell.
         budget: what every method was given, told in the report.
-        measure: which of ``MEASURES`` each cell takes besides accuracy and training cost.
+        measures: what each cell takes besides accuracy and training cost.
+        baseline: the method that errors under corruption are divided by.
     """
 
     name: str
@@ -96,16 +96,23 @@ class Suite:
     streams: Mapping[str, tuple[str, ...]]
     fusions: tuple[Fusion, ...]
     budget: str
-    measure: tuple[str, ...]
+    measures: Measures
+    baseline: str | None = None
     parts: tuple["Suite", ...] = field(default=())
 
     def jobs(self) -> tuple[Job, ...]:
-        """Return the training runs, those of the first seeds first, so that a table fills early."""
+        """Return the training runs, those of the first seeds first, so that a table fills early.
+
+        A run that several included suites ask for is one, with the measures of all.
+
+        Raises:
+            ConfigError: two suites call different runs the same.
+        """
         own = [
             job for task in self.tasks for method in self.methods for job in self._of(task, method)
         ]
         own.sort(key=lambda job: job.seed)
-        return (*own, *(job for part in self.parts for job in part.jobs()))
+        return _joined((*own, *(job for part in self.parts for job in part.jobs())))
 
     def suites(self) -> tuple["Suite", ...]:
         """Return the suites with a matrix of their own: this one, or its parts."""
@@ -117,7 +124,24 @@ class Suite:
         for seed in seeds:
             for stream in method.streams:
                 chosen = (*task.overrides, *self.common, *method.overrides, *self.streams[stream])
-                yield Job(task.name, method.name, stream, seed, (*chosen, f"seed={seed}"))
+                overrides = (*chosen, f"seed={seed}")
+                yield Job(
+                    task.name, method.name, stream, seed, overrides, self.measures, method.peer
+                )
+
+
+def _joined(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    by_name: dict[str, Job] = {}
+    for job in jobs:
+        same = by_name.get(job.name, job)
+        if same.overrides != job.overrides:
+            raise ConfigError(
+                f"two of the suites have a cell {job.name}, with other overrides: "
+                f"{' '.join(same.overrides)}; and {' '.join(job.overrides)}. Include one of them, "
+                "or give their tasks different names"
+            )
+        by_name[job.name] = replace(same, measures=same.measures.joined(job.measures))
+    return tuple(by_name.values())
 
 
 def list_suites() -> list[str]:
@@ -143,21 +167,53 @@ def _load(name: str, within: tuple[str, ...]) -> Suite:
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the suite {path}: {error}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} is no suite: it must be a mapping with the keys {SUITE_KEYS}")
-    problems = list(_problems(content))
+        raise ConfigError(f"{path} is no suite: it must be a mapping; see docs/benchmark.md")
+    problems = list(suite_problems(content))
     if problems:
         raise ConfigError("\n  - ".join([f"{path} has mistakes:", *problems]))
-    parts = tuple(
-        _within(content, _load(part, (*within, name))) for part in content.get("include") or ()
-    )
+    included = [_load(part, (*within, name)) for part in content.get("include") or ()]
+    _check_only(path, content, included)
+    parts = tuple(_within(content, part) for part in included)
     return _build(path.stem, content, parts)
 
 
+def _check_only(path: Path, content: Mapping[str, Any], included: Sequence[Suite]) -> None:
+    matrices = [matrix for part in included for matrix in part.suites()]
+    known = {
+        "methods": [method.name for matrix in matrices for method in matrix.methods],
+        "streams": [stream for matrix in matrices for stream in matrix.streams],
+    }
+    for key, names in known.items():
+        for name in (content.get("only") or {}).get(key, ()):
+            if name not in names:
+                raise ConfigError(
+                    f"{path}: only.{key}: none of the included suites has '{name}'."
+                    f"{did_you_mean(name, names)} There are: {', '.join(dict.fromkeys(names))}"
+                )
+
+
 def _within(content: Mapping[str, Any], part: Suite) -> Suite:
-    """Return an included suite with the overrides and the budget of the suite that includes it."""
-    common = (*part.common, *(content.get("common") or ()))
+    """Return an included suite with what the suite that includes it says for all."""
+    common = tuple(dict.fromkeys((*part.common, *(content.get("common") or ()))))
     parts = tuple(_within(content, inner) for inner in part.parts)
-    return replace(part, common=common, budget=content.get("budget") or part.budget, parts=parts)
+    only = content.get("only") or {}
+    kept = [m for m in part.methods if m.name in only.get("methods", [m.name])]
+    return replace(
+        part,
+        common=common,
+        methods=tuple(_limited(method, only) for method in kept),
+        budget=content.get("budget") or part.budget,
+        measures=part.measures.changed(content),
+        baseline=content.get("baseline") or part.baseline,
+        parts=parts,
+    )
+
+
+def _limited(method: Method, only: Mapping[str, Any]) -> Method:
+    """Return a method with those of its streams and seeds that a suite takes."""
+    streams = tuple(s for s in method.streams if s in only.get("streams", method.streams))
+    seeds = tuple(s for s in method.seeds if s in only.get("seeds", method.seeds))
+    return replace(method, streams=streams, seeds=seeds)
 
 
 def _find(name: str) -> Path:
@@ -188,7 +244,8 @@ def _build(name: str, content: Mapping[str, Any], parts: tuple[Suite, ...]) -> S
         streams=streams,
         fusions=tuple(_fusion(*item) for item in (content.get("fusions") or {}).items()),
         budget=content.get("budget") or "",
-        measure=tuple(content.get("measure") or ("latency",)),
+        measures=Measures().changed(content),
+        baseline=content.get("baseline"),
         parts=parts,
     )
 
@@ -201,12 +258,14 @@ def _task(name: str, value: Any) -> Task:
 
 def _method(name: str, value: Any, streams: Sequence[str], seeds: tuple[int, ...]) -> Method:
     entry = value if isinstance(value, Mapping) else {"overrides": value}
+    peer = Peer(**entry["peer"]) if entry.get("peer") else None
     return Method(
         name,
         entry.get("label") or name,
-        tuple(entry.get("overrides") or ()),
+        (*(peer.overrides if peer else ()), *(entry.get("overrides") or ())),
         tuple(entry.get("streams") or streams),
         tuple(entry.get("seeds") or seeds),
+        peer,
     )
 
 
@@ -215,53 +274,3 @@ def _fusion(name: str, value: Mapping[str, Any]) -> Fusion:
     return Fusion(
         name, tuple(value["of"]), tuple(weights) if isinstance(weights, list) else weights
     )
-
-
-def _problems(content: Mapping[str, Any]) -> Iterator[str]:
-    yield from _unknown("", content, SUITE_KEYS)
-    if not isinstance(content.get("title"), str):
-        yield "title is missing"
-    if not (content.get("include") or (content.get("tasks") and content.get("methods"))):
-        yield "it compares nothing: give tasks and methods, or include other suites"
-    for group, keys in (("tasks", TASK_KEYS), ("methods", METHOD_KEYS), ("fusions", FUSION_KEYS)):
-        for name, entry in (content.get(group) or {}).items():
-            if isinstance(entry, Mapping):
-                yield from _unknown(f"{group}.{name}.", entry, keys)
-            if "." in name or "/" in name:
-                yield f"{group}.{name}: a name may hold no dot and no slash"
-    yield from _stream_problems(content)
-    for measure in content.get("measure") or ():
-        if measure not in MEASURES:
-            yield f"measure: '{measure}' is none of {', '.join(MEASURES)}"
-
-
-def _stream_problems(content: Mapping[str, Any]) -> Iterator[str]:
-    streams = content.get("streams") or JOINT_ONLY
-    used = [
-        (f"methods.{name}.streams", entry.get("streams") or ())
-        for name, entry in (content.get("methods") or {}).items()
-        if isinstance(entry, Mapping)
-    ]
-    used += [(f"fusions.{name}.of", f.get("of") or ()) for name, f in _mappings(content, "fusions")]
-    for place, names in used:
-        for name in names:
-            if name not in streams:
-                yield f"{place}: there is no stream '{name}'.{did_you_mean(name, streams)}"
-    for name, entry in _mappings(content, "fusions"):
-        weights = entry.get("weights")
-        if isinstance(weights, list) and len(weights) != len(entry.get("of") or ()):
-            yield f"fusions.{name}.weights: give one number for each of {entry.get('of')}"
-        if isinstance(weights, str) and weights not in ("tuned", "learned"):
-            yield f"fusions.{name}.weights={weights}: give tuned, learned, or one number a stream"
-
-
-def _mappings(content: Mapping[str, Any], group: str) -> list[tuple[str, Mapping[str, Any]]]:
-    entries = (content.get(group) or {}).items()
-    return [(name, entry) for name, entry in entries if isinstance(entry, Mapping)]
-
-
-def _unknown(place: str, entry: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
-    for key in entry:
-        if key not in keys:
-            close = did_you_mean(str(key), keys)
-            yield f"{place}{key}: no such key.{close} There are: {', '.join(keys)}"

@@ -24,9 +24,12 @@ def time_repeats(
         most: repeats are not more than this.
         least: repeats are not fewer than this, however long they take.
     """
+    started = time.perf_counter()
     for _ in range(WARM_UP):
         work()
-    _synchronise()
+        _synchronise()
+        if time.perf_counter() - started > seconds:  # slow work is warm after fewer
+            break
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while len(taken) < least or (time.perf_counter() < end and len(taken) < most):
@@ -57,7 +60,7 @@ def throughput(
     rates: dict[int, float] = {}
     for size in sizes:
         try:
-            taken = time_repeats(work_of_size(size), seconds, least=5)
+            taken = time_repeats(work_of_size(size), seconds, least=3)
         except torch.cuda.OutOfMemoryError:
             break
         rates[size] = round(size / float(np.median(taken)), 2)
@@ -75,11 +78,20 @@ def throughput(
 def _energy_a_clip(
     work: Callable[[], object], size: int, seconds: float
 ) -> tuple[float | None, str]:
+    with EnergyMeter() as nothing:
+        pass
+    if nothing.joules is None:  # the machine does not tell
+        return None, nothing.source
+    calls = 0
+
+    def counted() -> object:
+        nonlocal calls
+        calls += 1
+        return work()
+
     with EnergyMeter() as meter:
-        repeats = len(time_repeats(work, seconds, least=5)) + WARM_UP
-    if meter.joules is None:
-        return None, meter.source
-    return meter.joules / (size * repeats), meter.source
+        time_repeats(counted, seconds, least=5)
+    return (meter.joules or 0.0) / (size * calls), meter.source
 
 
 def _synchronise() -> None:

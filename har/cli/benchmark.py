@@ -12,6 +12,8 @@ from har.errors import ConfigError
 if TYPE_CHECKING:
     from har.benchmark.runner import Plan
 
+PLANNED = ("keep_older_code", "only", "measure")
+
 USAGE = """\
 Compare methods on the same tasks, measured the same way: har benchmark benchmark=<suite>
 
@@ -22,7 +24,8 @@ Compare methods on the same tasks, measured the same way: har benchmark benchmar
   gpus=[0,1]           numbers of the GPUs that local jobs share (default: what torch sees)
   only=[a,b]           only cells whose name holds one of these words
   keep_older_code=true also take finished cells that earlier code made
-  remeasure=true       take the timings of the finished cells again, and run none
+  measure=[a,b]        take latency, onnx, robustness, to_target in place of what the suite says
+  remeasure=true       measure the finished cells, and run none; what is not asked for stays
   dry_run=true         list the cells and stop
 
 A killed benchmark goes on with the same command; finished cells are not run again, unless their
@@ -45,7 +48,10 @@ def run(arguments: Sequence[str]) -> int:
 
     suite = load_suite(settings["benchmark"])
     out = settings.get("out") or default_folder() / suite.name
-    plan = plan_suite(suite, out, settings.get("keep_older_code", False), settings.get("only", ()))
+    chosen = {
+        key: settings[key] for key in ("keep_older_code", "only", "measure") if key in settings
+    }
+    plan = plan_suite(suite, out, **chosen)
     print(_describe(plan))
     if settings.get("dry_run"):
         return 0
@@ -128,6 +134,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "jobs": _read_jobs,
     "gpus": read_list,
     "only": read_list,
+    "measure": read_list,
     "keep_older_code": _read_flag,
     "remeasure": _read_flag,
     "dry_run": _read_flag,

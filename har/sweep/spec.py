@@ -5,6 +5,7 @@ The same file runs with W&B's server (``wandb sweep <file>``) and without (``har
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ DISTRIBUTIONS = (
     "constant", "categorical", "uniform", "log_uniform_values", "int_uniform", "q_uniform",
     "q_log_uniform_values",
 )  # fmt: skip
+PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+"""Names that W&B's schema of sweep files allows; so a group within a group, such as
+``model/backbone``, is a choice for the command."""
+
 HYDRA_COMMAND = ("${env}", "python", "${program}", "${args_no_hyphens}")
 """How W&B must call a program that takes ``key=value``; its default writes ``--key=value``."""
 
@@ -175,6 +180,11 @@ def _metric_problems(metric: Any) -> Iterator[str]:
 
 def _parameter_problems(name: str, entry: Any, method: Any) -> Iterator[str]:
     place = f"parameters.{name}"
+    if not PARAMETER_NAME.fullmatch(str(name)):
+        yield (
+            f"{place}: W&B allows letters, digits, '_', '.' and '-' in names; put the choice of a "
+            "group with '/' into the command, in a sweep for each option"
+        )
     if not isinstance(entry, dict):
         yield f"{place}: give value, values, or min and max"
         return

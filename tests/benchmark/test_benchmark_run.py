@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -10,7 +11,7 @@ from har.benchmark.fingerprint import CellKey, cell_key
 from har.benchmark.gather import gather
 from har.benchmark.leaderboard import leaderboard
 from har.benchmark.report import write_report
-from har.benchmark.runner import plan_suite, run_plan
+from har.benchmark.runner import plan_suite, remeasure, run_plan
 from har.benchmark.suite import load_suite
 from har.config.compose import compose, to_plain
 from har.errors import ConfigError, HarError
@@ -32,7 +33,11 @@ methods:
 streams: {joint: [stream=joint], bone: [stream=bone]}
 fusions: {both: {of: [joint, bone], weights: [2, 1]}}
 seeds: [0]
-measure: [latency]
+measure: [latency, onnx, robustness, to_target]
+target: 0.01
+onnx: {precisions: [fp32], hops: [4], clips: 8}
+robustness: {corruptions: [joint_dropout, frame_rate], severities: [3], clips: 8}
+baseline: mlp
 """
 
 
@@ -66,6 +71,34 @@ def test_cells_finish_and_one_that_fails_does_not_stop_the_rest(ran):
     assert record["training"]["peak_memory_mib"]["host"] > 0
 
 
+def test_a_cell_has_what_the_suite_asks_to_be_measured(ran):
+    _, plan, _ = ran
+    record = next(cell for cell in plan.cells if cell.status == FINISHED).record
+    assert record["exports"]["fp32"]["latency"]["p90_ms"] > 0
+    assert record["exports"]["fp32"]["parity"]["max_difference"] < 1e-4
+    assert "no step-wise form" in record["exports"]["hop4"]["refused"]
+    tested = record["robustness"]["datasets"]["synthetic_home"]
+    assert tested["clips"] == 8
+    assert set(tested["by_corruption"]) == {"joint_dropout", "frame_rate"}
+    assert record["robustness"]["subset"]["severities"] == [3]
+    assert record["to_target"]["part"] == "val"
+    assert record["inference"]["clocks"].keys() == {"cpu_mhz", "gpus"}
+
+
+def test_measures_that_are_asked_for_are_taken_again_and_the_others_stay(ran):
+    out, plan, _ = ran
+    name = "mlp.bone"
+    before = next(cell for cell in plan.cells if name in cell.job.name).record
+    remeasure(plan_suite(plan.suite, out, only=[name], measure=["to_target"]))
+    after = next(cell for cell in plan.cells if name in cell.job.name).record
+    assert after["measure"] == before["measure"]
+    assert after["inference"] == before["inference"]
+    assert after["exports"] == before["exports"]
+    assert after["to_target"] == before["to_target"]
+    assert "measured" in after
+    assert "measured" not in before
+
+
 def test_going_on_runs_only_what_is_open(ran):
     out, plan, _ = ran
     before = {cell.folder: (cell.folder / CELL).stat().st_mtime_ns for cell in plan.cells}
@@ -91,7 +124,42 @@ def test_the_report_has_the_streams_their_fusion_and_the_failure(ran):
     content = json.loads(page[start : page.index("</script>", start)].replace("<\\/", "</"))
     assert content["failed"][0]["name"] == "home broken joint seed 0"
     assert content["tasks"][0]["mistakes"]["clips"]
+    assert content["tasks"][0]["robustness"]["columns"] == ["clean", "joint_dropout", "frame_rate"]
+    assert {graph["graph"] for graph in content["tasks"][0]["exports"]} == {"fp32", "hop4"}
+    assert single["mce"] == pytest.approx(1.0)
+    assert both["mce"] is None
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_page_can_be_read_by_keyboard_and_on_a_phone(ran):
+    selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    keys = pytest.importorskip("selenium.webdriver.common.keys", reason="needs selenium").Keys
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("needs chromium and chromedriver")
+    out, _, _ = ran
+    write_report([out], out / "report")
+    options = selenium.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+        options.add_argument(flag)
+    # A window is no narrower than some 500 pixels; a phone is emulated.
+    phone = {"deviceMetrics": {"width": 390, "height": 800, "pixelRatio": 1.0}}
+    options.add_experimental_option("mobileEmulation", phone)
+    service = selenium.ChromeService(shutil.which("chromedriver"))
+    with selenium.Chrome(options=options, service=service) as browser:
+        browser.get((out / "report" / "index.html").as_uri())
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        for _ in range(10):
+            browser.switch_to.active_element.send_keys(keys.TAB)
+            if browser.switch_to.active_element.text == "top-1 %":
+                break
+        browser.switch_to.active_element.send_keys(keys.ENTER)
+        header = browser.find_element("css selector", "th[aria-sort]")
+        assert header.text.startswith("top-1 %")
+        assert header.get_attribute("aria-sort") == "descending"
+        shown = browser.find_elements("css selector", "table tbody tr td:nth-child(3)")[:3]
+        values = [float(cell.get_attribute("textContent")) for cell in shown]
+        assert values == sorted(values, reverse=True)
 
 
 def test_equal_cells_give_equal_accuracies(ran, tmp_path):

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from har.benchmark.columns import filled, shown
 from har.benchmark.gather import Entry, Gathered, dig
-from har.benchmark.leaderboard import filled, shown
+from har.benchmark.leaderboard import COSTS
+from har.benchmark.report.measured import beside_peers, exported_graphs, robustness_heat
 from har.benchmark.report.mistakes import worst_mistakes
 from har.evaluation.significance import average_ranks
 
-COSTS = ("latency_ms", "macs", "training_seconds", "parameters", "joules_a_clip")
 CURVES = ("train/loss", "val/loss", "train/top1", "val/top1")
 CONFUSIONS_SHOWN = 6
 
@@ -43,6 +44,9 @@ def _task(gathered: Gathered, task: str, rows: Sequence[Mapping[str, Any]]) -> d
         "ranks": _ranks(entries),
         "classes": _by_class(entries),
         "conditions": _by_condition(entries),
+        "robustness": robustness_heat(entries),
+        "exports": exported_graphs(entries),
+        "peers": beside_peers(gathered, own),
         "confusions": [_confusion(entry) for entry in entries[:CONFUSIONS_SHOWN]],
         "curves": [curve for entry in entries if (curve := _curves(entry))],
         "mistakes": worst_mistakes(entries),
@@ -188,6 +192,25 @@ def _environment(gathered: Gathered) -> list[dict[str, Any]]:
                 "energy": dig(run.record, ("training", "energy_source")),
                 "threads": dig(run.record, ("inference", "threads")),
             }
-            entry_ = found.setdefault(str(told), {**told, "cells": 0})
-            entry_["cells"] += 1
-    return list(found.values())
+            machine = found.setdefault(str(told), {**told, "cells": 0, "clock MHz": [], "load": []})
+            machine["cells"] += 1
+            machine["clock MHz"].append(_clock(run.record))
+            machine["load"].append(dig(run.record, ("inference", "load_average")))
+    ranges = ("clock MHz", "load")
+    return [{**m, **{name: _range(m[name]) for name in ranges}} for m in found.values()]
+
+
+def _clock(record: Mapping[str, Any]) -> float | None:
+    """Return the clock right after the timing in MHz: of the GPU if any, else of the processor."""
+    gpus = dig(record, ("inference", "clocks", "gpus"))
+    if gpus:
+        return float(gpus[0]["sm_mhz"])
+    return dig(record, ("inference", "clocks", "cpu_mhz", "median"))
+
+
+def _range(values: Sequence[float | None]) -> str:
+    there = [value for value in values if value is not None]
+    if not there:
+        return "not told"
+    low, high = (f"{value:.4g}" for value in (min(there), max(there)))
+    return low if low == high else f"{low} to {high}"

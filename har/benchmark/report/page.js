@@ -20,6 +20,9 @@ function shape(tag, attributes = {}, text = "") {
   return made;
 }
 
+// A table wider than the page scrolls by itself, with the arrow keys too.
+const scrolled = (table) => element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "table" }, table);
+
 const percent = (value) => (value == null ? "" : (100 * value).toFixed(1));
 
 // Leaderboard ---------------------------------------------------------------
@@ -65,7 +68,7 @@ function leaderboard(task) {
     head.append(header);
   });
   fill();
-  return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), body));
+  return scrolled(element("table", {}, element("thead", {}, head), body));
 }
 
 // Plots ----------------------------------------------------------------------
@@ -193,39 +196,6 @@ function curves(task) {
   return element("div", {}, element("label", {}, "Curve: ", choice), holder);
 }
 
-// Heat maps ------------------------------------------------------------------
-
-function heat(share) {
-  const t = Math.max(0, Math.min(1, share));
-  const mix = (a, b) => Math.round(a + (b - a) * t);
-  return { background: `rgb(${mix(255, 0)},${mix(255, 90)},${mix(255, 160)})`, colour: t > 0.55 ? "#fff" : "#222" };
-}
-
-function heatCell(value, digits = 0) {
-  if (value == null) return element("td", { class: "heat" }, "");
-  const { background, colour } = heat(value);
-  return element("td", { class: "heat", style: `background:${background};color:${colour}` }, (100 * value).toFixed(digits));
-}
-
-function heatTable(columns, rows) {
-  const tall = Math.min(8.5, 1 + 0.55 * Math.max(...columns.map((name) => name.length)));
-  const head = element("tr", {}, element("th", {}, ""), ...columns.map((name) => element("th", { class: "tilted", title: name, style: `height:${tall}rem` }, element("span", {}, name))));
-  const body = Object.entries(rows).map(([name, values]) => element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => heatCell(v))));
-  return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
-}
-
-function confusions(task) {
-  const holder = element("div");
-  const choice = element("select", { "aria-label": "method", onchange: draw }, ...task.confusions.map((entry, i) => element("option", { value: i }, entry.name)));
-  function draw() {
-    const entry = task.confusions[choice.value];
-    const rows = Object.fromEntries(entry.names.map((name, i) => [name, entry.shares[i].map((v) => v || null)]));
-    holder.replaceChildren(heatTable(entry.names, rows));
-  }
-  draw();
-  return element("div", {}, element("label", {}, "Method: ", choice), element("p", { class: "note" }, "Rows are the true classes, columns what they were taken for; percent of the row, mean over seeds."), holder);
-}
-
 // Skeleton player ------------------------------------------------------------
 
 function player(clip, edges) {
@@ -272,7 +242,7 @@ function section(parent, title, note, body) {
 
 function drawTask(task) {
   const part = element("section", {}, element("h2", {}, task.label));
-  section(part, "Leaderboard", "Click a heading to sort; point at it for what it means. Bold: best of the column. p: paired permutation test against the best, Holm-corrected, over subjects where there are at least 6, else over clips.", leaderboard(task));
+  section(part, "Leaderboard", "Click a heading to sort, or Tab to it and press Enter; point at it for what it means. Bold: best of the column. p: paired permutation test against the best, Holm-corrected, over subjects where there are at least 6, else over clips.", leaderboard(task));
   if (task.copies) part.append(element("p", { class: "note" }, `${task.copies.copies} test clips are also in the training part. Top-1 without them: ` +
     Object.entries(task.copies.top1).map(([name, v]) => `${name} ${percent(v)} %`).join(", ") + "."));
   const pair = element("div", { class: "row" });
@@ -283,6 +253,9 @@ function drawTask(task) {
   part.append(pair);
   section(part, "Accuracy by class", "Percent of the clips of a class, mean over seeds.", heatTable(task.classes.columns, task.classes.rows));
   for (const condition of task.conditions) section(part, `Accuracy by ${condition.kind.slice(0, -1)}`, "Percent, mean over seeds.", heatTable(condition.columns, condition.rows));
+  if (task.robustness) section(part, "Accuracy under corruption", `Percent. ${task.robustness.subset}`, heatTable(task.robustness.columns, task.robustness.rows));
+  section(part, "Exported graphs", "One clip after the other in onnxruntime; parity with the model on test clips. int8: beside the float model.", exported(task));
+  section(part, "Beside peers", "Our version of a model beside that of another project, under the same recipe and timing. Above 1 ours is better.", peers(task));
   section(part, "Confusion", "", confusions(task));
   section(part, "Training curves", "First seed of each method.", curves(task));
   if (task.mistakes && task.mistakes.clips.length)

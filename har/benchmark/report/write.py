@@ -11,6 +11,7 @@ from har.benchmark.leaderboard import leaderboard, markdown, write_files
 from har.benchmark.report.content import page_content
 from har.record import to_plain, write_bytes_atomic, write_json_atomic
 
+SCRIPTS = ("tables.js", "page.js")
 PAGE, RESULTS = "index.html", "leaderboard.json"
 
 
@@ -42,7 +43,7 @@ def _page(content: dict) -> str:
     title = " · ".join(suite["title"] for suite in content["suites"])
     # "</" would end the script element in which the data stand.
     data = json.dumps(to_plain(content), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
-    script = place.joinpath("page.js").read_text(encoding="utf-8")
+    script = "\n".join(place.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
     style = place.joinpath("page.css").read_text(encoding="utf-8")
     parts = {"title": escape(title), "style": style, "script": script, "data": data}
     for name, text in parts.items():
