@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from har.models.branches import PoseBranch, VideoBranch
 from har.models.fusion.base import FrameFusion
 from har.models.fusion.bilinear import BilinearFusion
 from har.models.fusion.cross_attention import CrossAttentionFusion
@@ -14,7 +15,7 @@ from har.models.fusion.lateral import LateralFusion
 from har.models.fusion.pivit import PoseInduction
 from har.models.fusion.vpn import PoseDrivenAttention
 from har.models.heads import LinearHead
-from har.models.multimodal import FusedClassifier, PoseBranch, VideoBranch
+from har.models.multimodal import FusedClassifier
 from har.models.skeleton.posec3d import PoseC3D
 from har.models.skeleton.recurrent import Recurrent
 from har.models.skeleton.stgcnpp import STGCNPP

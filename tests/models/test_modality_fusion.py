@@ -8,12 +8,13 @@ from fusion_helper import CLASSES, LAYOUT, STRATEGIES, make_classifier, make_inp
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.branches import PoseBranch
 from har.models.fusion.base import resample
 from har.models.fusion.late import LateFusion
 from har.models.fusion.lateral import LateralFusion
 from har.models.fusion.pivit import joints_in_patches
 from har.models.fusion.vpn import PoseDrivenAttention
-from har.models.multimodal import PoseBranch, only_present
+from har.models.multimodal import only_present
 from har.models.skeleton.posec3d import PoseC3D
 
 pytest.importorskip("timm", reason="needs har[video]")

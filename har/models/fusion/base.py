@@ -7,13 +7,11 @@ readout has a temporal module and a head of its own, and the strategy combines t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from har.models.multimodal import PoseBranch, VideoBranch
+from har.models.branches import PoseBranch, VideoBranch
 
 MODALITIES = ("pose", "video")
 """In the order of the columns of a presence mask (N, 2)."""
@@ -51,9 +49,7 @@ class ModalityFusion(nn.Module):
     readouts: dict[str, int]
     needs_points = False
 
-    def encode(
-        self, pose: "PoseBranch", video: "VideoBranch", clips: PairedClips
-    ) -> dict[str, Tensor]:
+    def encode(self, pose: PoseBranch, video: VideoBranch, clips: PairedClips) -> dict[str, Tensor]:
         """Return the feature maps of the modalities; each by itself unless overridden."""
         return {
             "pose": pose(clips.streams, clips.person_mask),

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from har.errors import ConfigError
+from har.models.branches import PoseBranch, VideoBranch
 from har.models.fusion.base import PairedClips, resample
 from har.models.fusion.late import LateFusion
 from har.models.heatmaps import draw_heatmaps
-from har.models.multimodal import PoseBranch, VideoBranch
 from har.models.skeleton.posec3d import PoseC3D
 from har.models.video.classifier import channels_last
 from har.models.video.pytorchvideo_models import PyTorchVideo

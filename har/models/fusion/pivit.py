@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.branches import PoseBranch, VideoBranch
 from har.models.fusion.base import ModalityFusion, PairedClips
-from har.models.multimodal import PoseBranch, VideoBranch
 from har.skeleton.layout import Layout
 
 INDUCED = "induced"
