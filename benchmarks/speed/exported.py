@@ -54,5 +54,5 @@ def exported_call(
         session = open_session(path, threads, (provider,))
         everything: dict[str, np.ndarray] = {"joints": joints.numpy(), "mask": mask.numpy()}
         fed = {port.name: everything[port.name] for port in session.get_inputs()}
-        session.run(None, fed)
+        session.run(None, fed)  # OpenVINO reads the file with the first shapes that it sees
     return lambda: session.run(None, fed)

@@ -1,6 +1,5 @@
 """What is measured of a finished run besides its accuracy."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -16,6 +15,7 @@ from har.benchmark.target import cost_to_target
 from har.run.assemble import Experiment, assemble
 from har.run.checkpoints import load_weights, make_record, read_checkpoint
 from har.run.folder import checkpoint_folder
+from har.training.metrics_log import read_metrics
 
 
 def measure_run(
@@ -71,8 +71,7 @@ def training_speed(folder: Path) -> dict[str, float | None]:
 
     Medians over the epochs after the first, which also warms up; the first where it is the only.
     """
-    with (folder / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_metrics(folder / "metrics.csv")
     rows = rows[1:] or rows
     return {
         "clips_per_second": _median(rows, "train/clips_per_second"),

@@ -1,8 +1,9 @@
 """What it costs to reach an accuracy, from the training curve of a run."""
 
-import csv
 from pathlib import Path
 from typing import Any
+
+from har.training.metrics_log import read_metrics
 
 PARTS = ("val", "train")
 
@@ -22,8 +23,7 @@ def cost_to_target(metrics: Path, target: float, joules: float | None = None) ->
         ``target``, ``part`` it was looked for on, ``best`` accuracy there, ``reached``, and, None
         where it was not, ``epochs``, ``seconds`` and ``joules``.
     """
-    with metrics.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_metrics(metrics)
     part = next((name for name in PARTS if any(row.get(f"{name}/top1") for row in rows)), "train")
     curve = [float(row.get(f"{part}/top1") or 0) for row in rows]
     seconds = [float(row.get("train/seconds") or 0) for row in rows]

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from har.data.batches import BatchRequest
 from har.data.paired_store import PairedStore
 from har.data.sampling import Sampler
 from har.data.video_batches import ClipAugmentation, Take, VideoBatches
@@ -44,9 +43,9 @@ class PairedBatches(VideoBatches):
         self.people = people
         self.rate = rate
 
-    def __getitem__(self, request: BatchRequest) -> Batch:
-        batch = super().__getitem__(request)
-        takes, _ = self.takes(request)
+    def read(self, takes: Sequence[Take], views: int, seed: int) -> Batch:
+        """Read the frames that were taken, and the poses in them."""
+        batch = super().read(takes, views, seed)
         rows = np.array([take.row for take in takes], np.int64)
         positions = np.stack([between(take.frames, self.rate) for take in takes])
         joints, confidence, mask = self.pairs.gather(rows, positions[:, None], self.people)

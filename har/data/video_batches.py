@@ -54,17 +54,17 @@ class VideoBatches(Dataset[Batch]):
         self.choose = choose
 
     def __getitem__(self, request: BatchRequest) -> Batch:
-        takes, views = self.takes(request)
+        return self.read(*self.takes(request), request.seed)
+
+    def read(self, takes: Sequence["Take"], views: int, seed: int) -> Batch:
+        """Read what was taken, ``views`` of each clip."""
         rows = np.array([take.row for take in takes], np.int64)
         labels = torch.from_numpy(self.store.index.label[rows].astype(np.int64))
         clips = torch.stack([self._read(take) for take in takes])
-        return video_batch(clips, labels, torch.from_numpy(rows), views, request.seed)
+        return video_batch(clips, labels, torch.from_numpy(rows), views, seed)
 
     def takes(self, request: BatchRequest) -> tuple[list["Take"], int]:
-        """Return what is read for a request, in order, and how many of them are of one clip.
-
-        The draws are those of the request's seed: equal requests give equal takes.
-        """
+        """Return what is read for a request, in order, and how many of them are of one clip."""
         rng = np.random.default_rng(request.seed) if self.training else None
         positions = self.sampler(self.store.index.frame_count[request.rows], rng)
         crop_seeds = np.random.default_rng((request.seed, 1)).integers(2**62, size=len(positions))

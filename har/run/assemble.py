@@ -21,6 +21,7 @@ from har.data.splits import Split
 from har.errors import ConfigError
 from har.models.multi_stream import MultiStreamClassifier
 from har.paths import project_root
+from har.run.loading import loading
 from har.run.pairs import build_fused_classifier, build_paired_data, is_fused
 from har.run.quality import Quality, apply_filters
 from har.run.sources import Source, combine, describe_split, open_sources, open_store
@@ -142,7 +143,7 @@ def build_data(
         return build_paired_data(store, split, config, weights)
     if isinstance(store, VideoSource):
         return build_video_data(store, split, config, weights)
-    data, sampling, transform = config["data"], config["sampling"], config["transform"]
+    sampling, transform = config["sampling"], config["transform"]
     return ClipDataModule(
         store,
         split,
@@ -150,14 +151,8 @@ def build_data(
         test_sampler=build(sampling["test"]),
         normalise=[build(node) for node in transform["normalise"]],
         augment=[build(node) for node in transform["augment"]],
-        batch_size=data["batch_size"],
-        eval_batch_size=data["eval_batch_size"],
-        repeat=data["repeat"],
-        balance=data["balance"],
-        clip_weights=weights,
-        people=data["people"],
-        workers=data["workers"],
-        seed=config["seed"],
+        people=config["data"]["people"],
+        **loading(config, weights),
     )
 
 

@@ -28,7 +28,7 @@ from har.export.video import FrameClassifier, named_ports
 from har.models.cost import parameter_count
 from har.models.video.classifier import VideoClassifier
 from har.run.export_facts import window_seconds
-from har.run.trained import Trained
+from har.run.trained import Trained, batch_probabilities, evenly_spread
 from har.samples import Batch
 
 CLIPS_AT_ONCE = 2
@@ -99,12 +99,10 @@ def write_video_graph(trained: Trained, clips: int, path: Path) -> dict[str, Any
 def _graph(trained: Trained) -> tuple[nn.Module, dict[str, Tensor]]:
     """Return the model as one function, and inputs of two clips by name."""
     classifier: Any = trained.experiment.module.classifier
-    projection = trained.outputs.projection
-    readout = None if projection is None else torch.from_numpy(projection).float()
     if isinstance(classifier, VideoClassifier):
-        graph: nn.Module = FrameClassifier(classifier, readout)
+        graph: nn.Module = FrameClassifier(classifier, trained.readout)
     else:
-        graph = PairedClassifier(classifier, trained.recipe, readout)
+        graph = PairedClassifier(classifier, trained.recipe, trained.readout)
     return graph, example_inputs(trained)
 
 
@@ -134,29 +132,20 @@ def model_inputs(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     return given
 
 
-@torch.no_grad()
 def _both(
     trained: Trained, names: Sequence[str], path: Path, clips: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities (N, K) of the model, by the path of its testing, and of its graph."""
-    module, data, session = trained.experiment.module, trained.experiment.data, open_session(path)
-    projection = trained.outputs.projection
+    session = open_session(path)
     model, exported = [], []
     for batch in _batches(trained, clips):
-        outputs = module(data.transform(batch, training=False)).softmax(1).numpy()
-        model.append(outputs if projection is None else _read_out(outputs, projection))
+        model.append(batch_probabilities(trained, batch))
         given = model_inputs(trained, batch)
         exported.append(run_session(session, {name: given[name].numpy() for name in names})[0])
     return np.concatenate(model), np.concatenate(exported)
 
 
-def _read_out(outputs: np.ndarray, projection: np.ndarray) -> np.ndarray:
-    mass = outputs @ projection
-    return mass / np.maximum(mass.sum(1, keepdims=True), 1e-30)
-
-
 def _batches(trained: Trained, count: int) -> Iterator[Batch]:
-    data, rows = trained.experiment.data, trained.experiment.split.test
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
+    chosen = evenly_spread(trained.experiment.split.test, count)
     for request in TestBatches(chosen, CLIPS_AT_ONCE):
-        yield data.test_clips[request]
+        yield trained.experiment.data.test_clips[request]

@@ -17,6 +17,7 @@ from har.data.transforms import Compose
 from har.errors import ConfigError
 from har.models.fusion.base import FrameFusion, ModalityFusion
 from har.models.multimodal import FusedClassifier
+from har.run.loading import loading
 from har.skeleton.layout import Layout
 from har.skeleton.streams import stream_channels
 
@@ -33,7 +34,7 @@ def build_paired_data(
     store: PairedStore, split: Split, config: Config, clip_weights: np.ndarray | None
 ) -> PairedDataModule:
     """Build what serves the clips of videos with poses."""
-    data, transform = config["data"], config["transform"]
+    transform = config["transform"]
     _check(config)
     return PairedDataModule(
         store,
@@ -42,13 +43,7 @@ def build_paired_data(
         _clips(store, config, "test"),
         normalise=[build(node) for node in transform["normalise"]],
         augment=[build(node) for node in transform["augment"]],
-        batch_size=data["batch_size"],
-        eval_batch_size=data["eval_batch_size"],
-        repeat=data["repeat"],
-        balance=data["balance"],
-        clip_weights=clip_weights,
-        workers=data["workers"],
-        seed=config["seed"],
+        **loading(config, clip_weights),
     )
 
 

@@ -42,11 +42,15 @@ class Trained:
         data, module = self.experiment.data, self.experiment.module
         return Recipe(data.normalise, data.input_layout, module.streams)
 
+    @property
+    def readout(self) -> Tensor | None:
+        """Projection from outputs to the labels of the export, for a graph; None if they are."""
+        projection = self.outputs.projection
+        return None if projection is None else torch.from_numpy(projection).float()
+
     def graph(self, dtype: torch.dtype = torch.float32) -> PoseClassifier:
         """Return the model as one function of poses, with a classifier of ``dtype``."""
-        projection = self.outputs.projection
-        readout = None if projection is None else torch.from_numpy(projection).float()
-        return PoseClassifier(self.experiment.module.classifier, self.recipe, readout, dtype)
+        return PoseClassifier(self.experiment.module.classifier, self.recipe, self.readout, dtype)
 
 
 @dataclass(frozen=True)
@@ -125,12 +129,16 @@ def example(trained: Trained, shape: InputShape) -> tuple[Tensor, Tensor]:
 
 def clip_batches(trained: Trained, rows: np.ndarray, count: int) -> Iterator[Batch]:
     """Yield batches of up to ``count`` of the rows, evenly spread, sampled as in a test."""
-    data = trained.experiment.data
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
+    data, chosen = trained.experiment.data, evenly_spread(rows, count)
     sampler = build(trained.config["sampling"]["test"])
     clips = ClipBatches(data.store, sampler, data.people, training=False)
     for request in TestBatches(chosen, CLIPS_AT_ONCE):
         yield clips[request]
+
+
+def evenly_spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return up to ``count`` of the rows, from the first to the last."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
 
 
 def graph_inputs(batch: Batch) -> dict[str, np.ndarray]:
@@ -138,12 +146,16 @@ def graph_inputs(batch: Batch) -> dict[str, np.ndarray]:
     return {"poses": batch.joints.numpy(), "confidence": batch.confidence.numpy()}
 
 
-@torch.no_grad()
 def model_probabilities(trained: Trained, batches: Sequence[Batch]) -> np.ndarray:
     """Return what the model itself says of every view, (N, K), by the path of its training."""
+    return np.concatenate([batch_probabilities(trained, batch) for batch in batches])
+
+
+@torch.no_grad()
+def batch_probabilities(trained: Trained, batch: Batch) -> np.ndarray:
+    """Return what the model says of every view of a batch; see ``model_probabilities``."""
     data, module = trained.experiment.data, trained.experiment.module
-    found = [module(data.transform(batch, training=False)).softmax(1).numpy() for batch in batches]
-    outputs = np.concatenate(found)
+    outputs = module(data.transform(batch, training=False)).softmax(1).numpy()
     if trained.outputs.projection is None:
         return outputs
     mass = outputs.astype(np.float64) @ trained.outputs.projection

@@ -19,6 +19,7 @@ from har.data.video_features import FeatureBatches, VideoFeatures
 from har.errors import ConfigError
 from har.models.video.classifier import VideoClassifier
 from har.models.video.precomputed import PrecomputedFeatures
+from har.run.loading import loading
 from har.samples import Batch
 
 Config = Mapping[str, Any]
@@ -37,13 +38,7 @@ def build_video_data(
         train_clips,
         test_clips,
         augment=[] if data["video"]["features"] else [build(n) for n in transform["augment"]],
-        batch_size=data["batch_size"],
-        eval_batch_size=data["eval_batch_size"],
-        repeat=data["repeat"],
-        balance=data["balance"],
-        clip_weights=clip_weights,
-        workers=data["workers"],
-        seed=config["seed"],
+        **loading(config, clip_weights),
     )
 
 

@@ -66,8 +66,11 @@ class MetricsCsv(Logger):
 
 
 def _read_rows(path: Path) -> dict[int, dict[str, Any]]:
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)]
+    rows = read_metrics(path) if path.exists() else []
     return {int(row["epoch"]): row | {"epoch": int(row["epoch"])} for row in rows}
+
+
+def read_metrics(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a ``metrics.csv``, each with the columns that it has a value for."""
+    with path.open(newline="") as file:
+        return [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)]

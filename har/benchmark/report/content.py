@@ -1,6 +1,5 @@
 """What the page of a report shows, as plain data: it is drawn in the browser."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from har.benchmark.leaderboard import COSTS
 from har.benchmark.report.measured import beside_peers, exported_graphs, robustness_heat
 from har.benchmark.report.mistakes import worst_mistakes
 from har.evaluation.significance import average_ranks
+from har.training.metrics_log import read_metrics
 
 CURVES = ("train/loss", "val/loss", "train/top1", "val/top1")
 CONFUSIONS_SHOWN = 6
@@ -132,8 +132,7 @@ def _curves(entry: Entry) -> dict[str, Any] | None:
     folder = entry.runs[0].folder
     if folder is None:
         return None
-    with (folder / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_metrics(folder / "metrics.csv")
     series = {
         name: [round(float(row[name]), 4) if row.get(name) else None for row in rows]
         for name in CURVES
