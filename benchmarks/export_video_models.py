@@ -65,7 +65,7 @@ def measure_video(name: str, overrides: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / MODEL
             count = CLIPS_OF_LARGE if config["data"]["video"]["size"] > 112 else CLIPS
-            content = write_video_graph(trained, count, path)
+            content = write_video_graph(trained, "fp32", count, path)
             fed = {key: tensor[:1].numpy() for key, tensor in example_inputs(trained).items()}
             kept = [port["name"] for port in content["model"]["inputs"]]
             session = open_session(path)

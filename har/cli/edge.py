@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from har.cli.edge_inputs import add_input_arguments, open_frames
+from har.cli.edge_inputs import add_runtime_arguments, open_frames, open_runtime
 from har.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,14 +21,9 @@ if TYPE_CHECKING:
 def run(arguments: Sequence[str]) -> int:
     """Run ``har edge run``."""
     given = _parser().parse_args(arguments)
-    from har.edge.bundle import load_bundle
-    from har.edge.runtime import Runtime
-    from har.edge.settings import Settings, read_settings
     from har.edge.sinks import Lines
 
-    settings = read_settings(given.config) if given.config else Settings()
-    bundle = load_bundle(given.bundle)
-    runtime = Runtime(bundle, settings, given.threads, tuple(given.provider))
+    runtime = open_runtime(given)
     sinks: list[Sink] = [Lines(sys.stdout), *_remote(given)]
     try:
         with open_frames(given, runtime, sinks) as frames:
@@ -92,14 +87,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a bundle on poses or a camera; states and events go out as JSON lines.",
     )
     parser.add_argument("action", choices=["run"])
-    parser.add_argument("--bundle", type=Path, required=True, help="folder from har export")
-    add_input_arguments(parser)
-    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    add_runtime_arguments(parser)
     parser.add_argument("--events-only", action="store_true", help="leave the states out")
     parser.add_argument("--webhook", help="URL that gets each event as JSON")
     parser.add_argument("--mqtt", help="mqtt://host[:port]/topic that gets each event")
-    parser.add_argument("--threads", type=int, help="of onnxruntime")
-    parser.add_argument("--provider", nargs="+", default=["CPUExecutionProvider"])
     return parser
 
 

@@ -36,6 +36,34 @@ INPUT_HELP = (
 )
 
 
+def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says which model runs, and how."""
+    parser.add_argument("--bundle", type=Path, required=True, help="folder from har export")
+    add_input_arguments(parser)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--threads", type=int, help="of onnxruntime")
+    parser.add_argument(
+        "--provider",
+        nargs="+",
+        default=["CPUExecutionProvider"],
+        help="of onnxruntime, the first that is there; or openvino, openvino-bf16",
+    )
+
+
+def open_runtime(given: argparse.Namespace) -> Runtime:
+    """Return the runtime of the arguments of ``add_runtime_arguments``.
+
+    Raises:
+        HarError: the bundle, the settings or a provider cannot be used.
+    """
+    from har.edge.bundle import load_bundle
+    from har.edge.runtime import Runtime
+    from har.edge.settings import Settings, read_settings
+
+    settings = read_settings(given.config) if given.config else Settings()
+    return Runtime(load_bundle(given.bundle), settings, given.threads, tuple(given.provider))
+
+
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says where frames come from, and how people are found in pictures."""
     parser.add_argument("--input", default="-", help=INPUT_HELP)

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from har.export.folding import fold_norms
 from har.export.graph import Recipe, prepare
+from har.export.video import read_out
 from har.models.multimodal import FusedClassifier
 from har.skeleton.convert import conversion
 from har.skeleton.streams import compute_stream
@@ -18,16 +20,24 @@ class PairedClassifier(nn.Module):
         classifier: trained; a copy with its batch norms folded is used.
         recipe: of its training.
         readout: (A, G) share of each output for each label; None where outputs are labels.
+        dtype: of the classifier. Normalisation and streams of poses always have float32.
     """
 
     projection: Tensor | None
 
-    def __init__(self, classifier: FusedClassifier, recipe: Recipe, readout: Tensor | None = None):
+    def __init__(
+        self,
+        classifier: FusedClassifier,
+        recipe: Recipe,
+        readout: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+    ):
         super().__init__()
         self.recipe = recipe
         self.register_buffer("projection", readout)
         self.needs_points = bool(classifier.fusion.needs_points)
-        self.classifier = fold_norms(classifier)
+        self.classifier = fold_norms(classifier).to(dtype)
+        self.dtype = dtype
         source, target = recipe.layout, recipe.model_layout
         same = source.joints == target.joints
         self._convert = None if same else conversion(source, target)
@@ -57,7 +67,10 @@ class PairedClassifier(nn.Module):
         elif points is not None:
             batch = replace(batch, points=points)
         streams = {
-            name: compute_stream(name, batch.joints, self.recipe.model_layout, batch.confidence)
+            name: compute_stream(name, batch.joints, self.recipe.model_layout, batch.confidence).to(
+                self.dtype
+            )
             for name in self.recipe.streams
         }
-        return self.classifier(streams, batch.person_mask, frames, present, batch.points).softmax(1)
+        logits = self.classifier(streams, batch.person_mask, frames, present, batch.points)
+        return read_out(logits.float().softmax(1), self.projection)

@@ -1,5 +1,6 @@
 """Integer graphs: weights and activations of the classifier in 8 bits, calibrated on clips."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -41,16 +42,20 @@ def quantise(source: Path, target: Path, clips: Iterable[Mapping[str, np.ndarray
     ]
     if not nodes:
         raise ExportError("the graph has no operator that can be quantised to int8")
-    tools.quantize_static(
-        str(source),
-        str(target),
-        _calibration(tools.CalibrationDataReader, clips),
-        quant_format=tools.QuantFormat.QDQ,
-        nodes_to_quantize=nodes,
-        per_channel=True,
-        weight_type=tools.QuantType.QInt8,
-        activation_type=tools.QuantType.QInt8,
-    )
+    logging.disable(logging.WARNING)  # advice to fold constants, which the exporter has done
+    try:
+        tools.quantize_static(
+            str(source),
+            str(target),
+            _calibration(tools.CalibrationDataReader, clips),
+            quant_format=tools.QuantFormat.QDQ,
+            nodes_to_quantize=nodes,
+            per_channel=True,
+            weight_type=tools.QuantType.QInt8,
+            activation_type=tools.QuantType.QInt8,
+        )
+    finally:
+        logging.disable(logging.NOTSET)
     return len(nodes)
 
 

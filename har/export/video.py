@@ -1,7 +1,9 @@
 """A trained classifier of video as one function of frames."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 
+import torch
 from torch import Tensor, nn
 
 from har.export.onnx_file import Port
@@ -12,21 +14,27 @@ class FrameClassifier(nn.Module):
     """Frames in, probabilities out; the normalisation of pixels is inside.
 
     Args:
-        classifier: trained; it is used as it is, in evaluation.
+        classifier: trained; a copy is used.
         readout: (A, G) share of each output for each label; None where outputs are labels.
+        dtype: of the classifier.
     """
 
     projection: Tensor | None
 
-    def __init__(self, classifier: VideoClassifier, readout: Tensor | None = None):
+    def __init__(
+        self,
+        classifier: VideoClassifier,
+        readout: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+    ):
         super().__init__()
-        self.classifier = classifier
+        self.classifier = deepcopy(classifier).to(dtype)
         self.register_buffer("projection", readout)
-        self.eval()
+        self.eval().requires_grad_(False)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map frames (N, T, H, W, 3) uint8, red, green, blue, to probabilities (N, K)."""
-        return read_out(self.classifier(frames).softmax(1), self.projection)
+        return read_out(self.classifier(frames).float().softmax(1), self.projection)
 
 
 def read_out(probabilities: Tensor, projection: Tensor | None) -> Tensor:

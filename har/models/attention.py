@@ -130,6 +130,6 @@ def sinusoidal_positions(positions: Tensor, channels: int) -> Tensor:
     Returns:
         (L, C) on the device and in the precision of ``positions``.
     """
-    steps = torch.arange(0, channels, 2, device=positions.device, dtype=positions.dtype)
+    steps = torch.arange(0, channels, 2, device=positions.device).to(positions.dtype)
     angles = positions[:, None] * torch.pow(10000.0, -steps / channels)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)

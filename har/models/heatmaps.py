@@ -58,7 +58,7 @@ def draw_heatmaps(pixels: Tensor, peaks: Tensor, size: int, sigma: float) -> Ten
 
 def _factors(pixels: Tensor, first: Tensor, width: int, sigma: float) -> Tensor:
     """Return (P, T, V, 2, width): the Gaussian along x and y, zero beyond the cut."""
-    steps = torch.arange(width, device=pixels.device, dtype=pixels.dtype)
+    steps = torch.arange(width, device=pixels.device).to(pixels.dtype)
     positions, centres = first[..., None] + steps, pixels[..., None]
     reach = CUT_SIGMAS * sigma
     kept = (positions >= (centres - reach).floor()) & (positions <= (centres + reach).floor())

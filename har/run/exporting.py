@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +23,25 @@ from har.export.onnx_file import (
     run_session,
     write_onnx,
 )
-from har.export.parity import ACCURACY_LOSS_FLAGGED, LIMITS, check_parity, compare
-from har.export.quantise import quantise
+from har.export.parity import LIMITS
 from har.models.cost import parameter_count
 from har.run.export_card import describe, write_card
 from har.run.export_facts import bundle_facts, window_seconds
+from har.run.export_proof import DTYPES, Proof
 from har.run.exporting_video import check_video_export, write_video_graph
 from har.run.trained import (
     InputShape,
     Trained,
-    accuracy,
     clip_batches,
     example,
     graph_inputs,
     input_shape,
     load_trained,
-    model_probabilities,
     other_frames,
     ports,
-    session_probabilities,
 )
-from har.samples import Batch
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.float32}
-"""Precisions, and what the graph is written in; int8 is made from fp32."""
-
-PROOF_CLIPS, CALIBRATION_CLIPS = 256, 64
+PROOF_CLIPS = 256
 ANY_DTYPE = max(limits.max_difference for limits in LIMITS.values())
 
 
@@ -88,10 +82,10 @@ def export(
     trained = load_trained(ckpt, store, any_data, labels)
     is_video = isinstance(trained.experiment.store, VideoStore)
     if is_video:
-        check_video_export(trained, precision)
+        check_video_export(trained)
     with staged_folder(out) as folder:
         if is_video:
-            graph = write_video_graph(trained, clips, folder / MODEL)
+            graph = write_video_graph(trained, precision, clips, folder / MODEL)
         else:
             graph = _write_graph(trained, precision, clips, folder)
         content = {**graph, **_facts(trained)}
@@ -106,20 +100,12 @@ def _write_graph(trained: Trained, precision: str, clips: int, folder: Path) -> 
     """Write the graph and prove it; return what it is and how far it is from the model."""
     path = folder / MODEL
     shape = _write_with_free_axes(trained, DTYPES[precision], path)
-    tested = list(clip_batches(trained, trained.experiment.split.test, clips))
-    model = model_probabilities(trained, tested)
-    exported = session_probabilities(path, tested)
-    written_as = "fp32" if precision == "int8" else precision
-    parity = compare(model, exported)
-    check_parity(parity, written_as)
-    record = {**asdict(parity), "limits": asdict(LIMITS[written_as]), "precision": written_as}
+    proof = Proof(trained, partial(clip_batches, trained), graph_inputs, clips)
+    found = proof.prove(path, precision)
     seconds = window_seconds(trained.experiment, trained.config)
     window = {**asdict(shape), "seconds": round(seconds, 3)}
     about = _describe_model(trained, precision, *ports(trained, shape))
-    content: dict[str, Any] = {"model": about, "window": window, "parity": record}
-    if precision == "int8":
-        content["quantisation"] = _quantise(trained, path, tested, model)
-    return content
+    return {"model": about, "window": window, **found}
 
 
 def _write_with_free_axes(trained: Trained, dtype: torch.dtype, path: Path) -> InputShape:
@@ -166,29 +152,3 @@ def _facts(trained: Trained) -> dict[str, Any]:
 
 def _backbone(config: Mapping[str, Any]) -> str:
     return str(config["model"]["backbone"]["_target_"]).rpartition(".")[2]
-
-
-def _quantise(
-    trained: Trained, path: Path, tested: list[Batch], model: np.ndarray
-) -> dict[str, Any]:
-    """Replace a float graph by an int8 one; return what that costs on the tested clips."""
-    source = path.with_name("float.onnx")
-    path.rename(source)
-    rows = trained.experiment.split.train
-    calibration = clip_batches(trained, rows, CALIBRATION_CLIPS)
-    count = quantise(source, path, (graph_inputs(batch) for batch in calibration))
-    source.unlink()
-    quantised = session_probabilities(path, tested)
-    before, after = (accuracy(trained, tested, found) for found in (model, quantised))
-    lost = None if before is None or after is None else before - after
-    change = compare(model, quantised)
-    return {
-        "operators": count,
-        "calibration_clips": min(CALIBRATION_CLIPS, len(rows)),
-        "top1_before": before,
-        "top1_after": after,
-        "top1_lost": lost,
-        "flagged": lost is None or lost > ACCURACY_LOSS_FLAGGED,
-        "top1_agreement": change.top1_agreement,
-        "max_difference": change.max_difference,
-    }

@@ -1,7 +1,8 @@
 """From a classifier of video to its graph, proven on real clips."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +12,26 @@ from torch import Tensor, nn
 
 from har.data.batches import TestBatches
 from har.data.video_features import FeatureBatches
-from har.errors import ConfigError
 from har.export.bundle import MODEL
-from har.export.onnx_file import (
-    EXPORTER,
-    OPSET,
-    ExportError,
-    kept_inputs,
-    open_session,
-    run_session,
-    write_onnx,
-)
+from har.export.onnx_file import EXPORTER, OPSET, ExportError, kept_inputs, write_onnx
 from har.export.paired import PairedClassifier
-from har.export.parity import LIMITS, check_parity, compare
 from har.export.video import FrameClassifier, named_ports
 from har.models.cost import parameter_count
 from har.models.video.classifier import VideoClassifier
 from har.run.export_facts import window_seconds
-from har.run.trained import Trained, batch_probabilities, evenly_spread
+from har.run.export_proof import DTYPES, Proof
+from har.run.trained import Trained, evenly_spread
 from har.samples import Batch
 
 CLIPS_AT_ONCE = 2
-PRECISION = "fp32"
 
 
-def check_video_export(trained: Trained, precision: str) -> None:
+def check_video_export(trained: Trained) -> None:
     """Refuse what cannot be exported of a classifier of video.
 
     Raises:
-        ConfigError: the precision is another than ``PRECISION``.
         ExportError: it was trained on features, not on frames.
     """
-    if precision != PRECISION:
-        raise ConfigError(f"precision={precision}: models of video are exported in {PRECISION}")
     if isinstance(trained.experiment.data.test_clips, FeatureBatches):
         raise ExportError(
             f"{trained.ckpt} was trained on features computed before, so it takes no frames: train "
@@ -51,25 +39,30 @@ def check_video_export(trained: Trained, precision: str) -> None:
         )
 
 
-def write_video_graph(trained: Trained, clips: int, path: Path) -> dict[str, Any]:
+def write_video_graph(trained: Trained, precision: str, clips: int, path: Path) -> dict[str, Any]:
     """Write the graph and prove it on test clips; return what it is and how far it is off.
 
     Args:
         trained: a classifier of video, or of poses and video.
+        precision: one of ``DTYPES``.
         clips: how many test clips prove it; all their views are used.
         path: of the file.
 
     Raises:
         ExportError: the model has no ONNX form, or the graph is not the model.
     """
-    graph, example = _graph(trained)
+    graph, example = _graph(trained, DTYPES[precision])
     labels = len(trained.outputs.names)
     inputs, outputs = named_ports(example, labels)
     write_onnx(graph, tuple(example.values()), inputs, outputs, path)
     inputs = kept_inputs(path, inputs)
     names = [port.name for port in inputs]
-    parity = compare(*_both(trained, names, path, clips))
-    check_parity(parity, PRECISION)
+
+    def fed(batch: Batch) -> dict[str, np.ndarray]:
+        given = model_inputs(trained, batch)
+        return {name: given[name].numpy() for name in names}
+
+    found = Proof(trained, partial(_batches, trained), fed, clips).prove(path, precision)
     classifier: Any = trained.experiment.module.classifier
     backbones = [classifier.backbone] if isinstance(classifier, VideoClassifier) else [
         classifier.pose.backbone, classifier.video.backbone
@@ -79,7 +72,7 @@ def write_video_graph(trained: Trained, clips: int, path: Path) -> dict[str, Any
         "model": {
             "file": MODEL,
             "kind": "video" if names == ["frames"] else "poses_and_video",
-            "precision": PRECISION,
+            "precision": precision,
             "opset": OPSET,
             "exporter": EXPORTER,
             "inputs": [asdict(port) for port in inputs],
@@ -90,19 +83,17 @@ def write_video_graph(trained: Trained, clips: int, path: Path) -> dict[str, Any
         "window": {
             "frames": int(trained.config["sampling"]["frames"]), "seconds": round(seconds, 3),
         },
-        "parity": {
-            **asdict(parity), "limits": asdict(LIMITS[PRECISION]), "precision": PRECISION,
-        },
+        **found,
     }  # fmt: skip
 
 
-def _graph(trained: Trained) -> tuple[nn.Module, dict[str, Tensor]]:
+def _graph(trained: Trained, dtype: torch.dtype) -> tuple[nn.Module, dict[str, Tensor]]:
     """Return the model as one function, and inputs of two clips by name."""
     classifier: Any = trained.experiment.module.classifier
     if isinstance(classifier, VideoClassifier):
-        graph: nn.Module = FrameClassifier(classifier, trained.readout)
+        graph: nn.Module = FrameClassifier(classifier, trained.readout, dtype)
     else:
-        graph = PairedClassifier(classifier, trained.recipe, trained.readout)
+        graph = PairedClassifier(classifier, trained.recipe, trained.readout, dtype)
     return graph, example_inputs(trained)
 
 
@@ -132,20 +123,6 @@ def model_inputs(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     return given
 
 
-def _both(
-    trained: Trained, names: Sequence[str], path: Path, clips: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities (N, K) of the model, by the path of its testing, and of its graph."""
-    session = open_session(path)
-    model, exported = [], []
-    for batch in _batches(trained, clips):
-        model.append(batch_probabilities(trained, batch))
-        given = model_inputs(trained, batch)
-        exported.append(run_session(session, {name: given[name].numpy() for name in names})[0])
-    return np.concatenate(model), np.concatenate(exported)
-
-
-def _batches(trained: Trained, count: int) -> Iterator[Batch]:
-    chosen = evenly_spread(trained.experiment.split.test, count)
-    for request in TestBatches(chosen, CLIPS_AT_ONCE):
+def _batches(trained: Trained, rows: np.ndarray, count: int) -> Iterator[Batch]:
+    for request in TestBatches(evenly_spread(rows, count), CLIPS_AT_ONCE):
         yield trained.experiment.data.test_clips[request]

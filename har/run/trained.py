@@ -1,6 +1,6 @@
 """A trained model beside its clips, as an export sees it: shapes, inputs, what it should say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from har.config.build import build
 from har.data.batches import ClipBatches, TestBatches
 from har.errors import HarError
 from har.export.graph import PoseClassifier, Recipe
-from har.export.onnx_file import Port, open_session, run_session
+from har.export.onnx_file import Port
 from har.run.assemble import Experiment
 from har.run.checkpoints import load_weights, read_checkpoint
 from har.run.evaluating import restore
@@ -146,14 +146,9 @@ def graph_inputs(batch: Batch) -> dict[str, np.ndarray]:
     return {"poses": batch.joints.numpy(), "confidence": batch.confidence.numpy()}
 
 
-def model_probabilities(trained: Trained, batches: Sequence[Batch]) -> np.ndarray:
-    """Return what the model itself says of every view, (N, K), by the path of its training."""
-    return np.concatenate([batch_probabilities(trained, batch) for batch in batches])
-
-
 @torch.no_grad()
 def batch_probabilities(trained: Trained, batch: Batch) -> np.ndarray:
-    """Return what the model says of every view of a batch; see ``model_probabilities``."""
+    """Return what the model says of every view of a batch, (N, K), by the path of its training."""
     data, module = trained.experiment.data, trained.experiment.module
     outputs = module(data.transform(batch, training=False)).softmax(1).numpy()
     if trained.outputs.projection is None:
@@ -161,19 +156,3 @@ def batch_probabilities(trained: Trained, batch: Batch) -> np.ndarray:
     mass = outputs.astype(np.float64) @ trained.outputs.projection
     total = mass.sum(1, keepdims=True)
     return np.divide(mass, total, out=np.full_like(mass, 1 / mass.shape[1]), where=total > 0)
-
-
-def session_probabilities(path: Path, batches: Sequence[Batch]) -> np.ndarray:
-    """Return what an exported graph says of every view, (N, K)."""
-    session = open_session(path)
-    return np.concatenate([run_session(session, graph_inputs(batch))[0] for batch in batches])
-
-
-def accuracy(trained: Trained, batches: Sequence[Batch], probabilities: np.ndarray) -> float | None:
-    """Return the top-1 accuracy of mean probabilities over views; None without true answers."""
-    views = batches[0].views
-    labels = np.concatenate([batch.labels.numpy()[::views] for batch in batches])
-    true = np.where(labels >= 0, trained.outputs.true[labels], -1)
-    answers = probabilities.reshape(-1, views, probabilities.shape[1]).mean(1).argmax(1)
-    known = true >= 0
-    return float((answers == true)[known].mean()) if known.any() else None

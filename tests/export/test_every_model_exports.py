@@ -13,6 +13,7 @@ from har.config.compose import compose_unchecked, to_plain
 from har.config.targets import find_target
 from har.export.graph import PoseClassifier
 from har.export.onnx_file import Port, open_session, run_session, write_onnx
+from har.export.parity import LIMITS
 from har.paths import project_root
 from har.run.assemble import build_classifier
 
@@ -49,6 +50,18 @@ def test_all_are_found():
 
 @pytest.mark.parametrize("name", models())
 def test_file_equals_model(name, tmp_path):
+    check_file(name, torch.float32, 1e-4, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", backbone_names())
+def test_file_in_half_precision_is_near_the_model(name, tmp_path):
+    if name in HEAVY:
+        pytest.skip("takes minutes in half precision on a CPU")
+    check_file(name, torch.float16, LIMITS["fp16"].max_difference, tmp_path)
+
+
+def check_file(name, dtype, limit, tmp_path):
     words = [SMALL, f"model/{name}"] if "=" in name else [f"model/backbone={name}"]
     streams = ("joint", "bone") if name.startswith("fusion") else ("joint",)
     config = to_plain(compose_unchecked([*words, f"sampling.frames={FRAMES}", "data=nwucla"]))
@@ -63,7 +76,8 @@ def test_file_equals_model(name, tmp_path):
     inputs = (Port("poses", "float32", (*axes, 3)), Port("confidence", "float32", axes))
     outputs = (Port("probabilities", "float32", ("clips", CLASSES)),)
     path = tmp_path / "model.onnx"
-    write_onnx(PoseClassifier(model, of), (poses[:2], confidence[:2]), inputs, outputs, path)
+    graph = PoseClassifier(model, of, dtype=dtype)
+    write_onnx(graph, (poses[:2], confidence[:2]), inputs, outputs, path)
     fed = {"poses": poses.numpy(), "confidence": confidence.numpy()}
     found = run_session(open_session(path), fed)[0]
-    np.testing.assert_allclose(found, expected(model, of, poses, confidence), atol=1e-4)
+    np.testing.assert_allclose(found, expected(model, of, poses, confidence), atol=limit)

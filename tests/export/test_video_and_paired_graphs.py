@@ -31,9 +31,10 @@ def video_model(name="conv"):
 
 
 @pytest.mark.parametrize("shares", [None, torch.tensor([[1.0, 0]] * 2 + [[0, 1.0]] * 3)])
-def test_frames_go_in_as_they_are(tmp_path, shares):
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-6), (torch.float16, 1e-3)])
+def test_frames_go_in_as_they_are(tmp_path, shares, dtype, limit):
     model = video_model()
-    graph = FrameClassifier(model, shares)
+    graph = FrameClassifier(model, shares, dtype)
     labels = CLASSES if shares is None else shares.shape[1]
     frames = torch.randint(0, 256, (3, 4, 32, 32, 3)).to(torch.uint8)
     inputs, outputs = named_ports({"frames": frames}, labels)
@@ -42,18 +43,19 @@ def test_frames_go_in_as_they_are(tmp_path, shares):
         expected = model(frames).softmax(1)
     expected = expected if shares is None else expected @ shares
     found = run_session(open_session(tmp_path / "m.onnx"), {"frames": frames.numpy()})[0]
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(found, expected.numpy(), atol=limit)
 
 
 @pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in STRATEGIES]
 )
-def test_every_fusion_of_poses_and_video(name, tmp_path):
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-5), (torch.float16, 1e-2)])
+def test_every_fusion_of_poses_and_video(name, dtype, limit, tmp_path):
     model = make_classifier(name).eval()
     given = make_inputs()
     given["present"][1, 1] = False
     given["present"][2, 0] = False
-    graph = PairedClassifier(model, Recipe(Compose(()), LAYOUT, ("joint",)))
+    graph = PairedClassifier(model, Recipe(Compose(()), LAYOUT, ("joint",)), dtype=dtype)
     poses = given["streams"]["joint"]
     confidence = given["person_mask"][:, :, None, None].expand(poses.shape[:-1]).float()
     fed = {"poses": poses, "confidence": confidence.contiguous()}
@@ -63,7 +65,7 @@ def test_every_fusion_of_poses_and_video(name, tmp_path):
     found = run(graph, fed, tmp_path / "m.onnx")
     with torch.no_grad():
         expected = model(**given).softmax(1).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=limit)
 
 
 def test_points_follow_the_joints_to_another_layout(tmp_path):
@@ -80,8 +82,22 @@ def test_points_follow_the_joints_to_another_layout(tmp_path):
     np.testing.assert_allclose(run(graph, fed, tmp_path / "m.onnx"), expected, atol=1e-5)
 
 
-def run(graph, fed, path):
-    inputs, outputs = named_ports(fed, CLASSES)
+def test_the_outputs_of_several_datasets_are_read_as_labels_of_one(tmp_path):
+    shares = torch.tensor([[1.0, 0]] * 2 + [[0, 1.0]] * 3)
+    model, given = make_classifier("early").eval(), make_inputs()
+    graph = PairedClassifier(model, Recipe(Compose(()), LAYOUT, ("joint",)), shares)
+    poses = given["streams"]["joint"]
+    confidence = given["person_mask"][:, :, None, None].expand(poses.shape[:-1]).float()
+    fed = {"poses": poses, "confidence": confidence.contiguous()}
+    fed |= {"frames": given["frames"], "present": given["present"]}
+    with torch.no_grad():
+        expected = model(**given).softmax(1) @ shares
+    found = run(graph, fed, tmp_path / "m.onnx", labels=2)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+
+
+def run(graph, fed, path, labels=CLASSES):
+    inputs, outputs = named_ports(fed, labels)
     write_onnx(graph, [tensor[:2] for tensor in fed.values()], inputs, outputs, path)
     kept = {port.name for port in kept_inputs(path, inputs)}
     assert kept >= {"confidence", "frames", "present"}

@@ -66,7 +66,7 @@ class CrossAttentionFusion(ModalityFusion):
         x = features if self.over_joints else features.mean(dim=2, keepdim=True)
         x = self.embed[name](x)
         frames = x.shape[1]
-        times = (torch.arange(frames, device=x.device, dtype=x.dtype) + 0.5) * (TIME_STEPS / frames)
+        times = (torch.arange(frames, device=x.device).to(x.dtype) + 0.5) * (TIME_STEPS / frames)
         return (x + sinusoidal_positions(times, x.shape[-1])[:, None]).flatten(1, 2)
 
 

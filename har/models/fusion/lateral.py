@@ -66,8 +66,9 @@ class LateralFusion(LateFusion):
     def encode(self, pose: PoseBranch, video: VideoBranch, clips: PairedClips) -> dict[str, Tensor]:
         """Return the last maps of both pathways, (N, T, S, C)."""
         slim_net, wide_net = _checked({"pose": pose.backbone, "video": video.backbone})
-        slim = _channels_first(slim_net.enter(self._heatmaps(slim_net, clips)))
-        wide = wide_net.blocks[0](video.normalised(clips.frames))
+        pixels = video.normalised(clips.frames)
+        wide = wide_net.blocks[0](pixels)
+        slim = _channels_first(slim_net.enter(self._heatmaps(slim_net, clips).to(pixels.dtype)))
         slim_stages = slim_net.stages()
         done = 0
         for number, stage in enumerate(wide_net.blocks[1:], start=1):

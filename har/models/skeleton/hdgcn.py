@@ -109,6 +109,8 @@ class EdgeConv(nn.Module):
     def _nearest(self, x: Tensor) -> Tensor:
         """Return (P, L, V, k) positions of the nearest nodes."""
         count = min(self.neighbours, x.shape[2])
+        if x.dtype == torch.float16:
+            x = x.float()  # a CPU has no distances of half precision
         return torch.cdist(x, x).topk(count, dim=-1, largest=False).indices
 
 

@@ -228,7 +228,7 @@ class SkateFormer(nn.Module):
                 "windows fit one length: set model.backbone.frames and sampling.frames alike."
             )
         tokens = self.stem(x[:, :, self.joints])
-        places = 2 * torch.arange(frames, device=x.device, dtype=x.dtype) / frames - 1
+        places = 2 * torch.arange(frames, device=x.device).to(x.dtype) / frames - 1
         times = sinusoidal_positions(places, tokens.shape[-1])
         return self.stages(tokens + times[:, None] * self.joint_embedding)
 

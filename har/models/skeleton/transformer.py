@@ -58,6 +58,6 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T, 1, out_channels)."""
         tokens = self.embed(self.data_norm(x.flatten(2).unsqueeze(2))).squeeze(2)
-        frames = torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
+        frames = torch.arange(x.shape[1], device=x.device).to(x.dtype)
         tokens = tokens + sinusoidal_positions(frames, tokens.shape[-1])
         return self.norm(self.layers(self.dropout(tokens))).unsqueeze(2)

@@ -52,7 +52,7 @@ class TransformerPooling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (P, T, V, C) to (P, out_channels)."""
         frames = self.embed(x.mean(dim=2))
-        positions = torch.arange(x.shape[1], device=x.device, dtype=self.class_token.dtype)
+        positions = torch.arange(x.shape[1], device=x.device).to(self.class_token.dtype)
         frames = frames + sinusoidal_positions(positions, self.out_channels)
         token = self.class_token.expand(frames.shape[0], 1, -1)
         tokens = torch.cat([token.to(frames.dtype), frames], dim=1)

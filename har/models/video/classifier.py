@@ -54,7 +54,7 @@ class VideoClassifier(nn.Module):
 
     def normalised(self, frames: Tensor) -> Tensor:
         """Map frames (N, T, H, W, 3) uint8 to the pixels (N, 3, T, H, W) the backbone wants."""
-        pixels = frames.permute(0, 4, 1, 2, 3).float() / 255
+        pixels = frames.permute(0, 4, 1, 2, 3).to(self.mean.dtype) / 255
         return (pixels - self.mean) / self.std
 
 
