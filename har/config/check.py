@@ -9,15 +9,9 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin, get_type_hints
 
-from har.config.schema import (
-    OFFERED,
-    REQUIRED,
-    Node,
-    Provided,
-    RootConfig,
-    has_default,
-    provided_for,
-)
+from har.config.defaults import has_default
+from har.config.provided import OFFERED, Provided, provided_for
+from har.config.schema import REQUIRED, Node, RootConfig
 from har.config.targets import Target, find_target
 from har.config.values import describe, is_node, mismatch
 from har.errors import ConfigError, did_you_mean

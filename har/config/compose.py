@@ -15,7 +15,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from har.config.check import check_config, raise_problems
-from har.config.schema import Provided, complete, defaults
+from har.config.defaults import complete, defaults
+from har.config.provided import Provided
 from har.errors import ConfigError, did_you_mean
 from har.paths import project_root
 

@@ -4,10 +4,8 @@ A ``Node`` is an open mapping whose ``_target_`` names the class to build; its o
 checked against that class (``har.config.check``). All else is closed: an unknown key is an error.
 """
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 REQUIRED = "???"
 """What a required key holds until somebody gives it a value, as OmegaConf writes it."""
@@ -294,103 +292,3 @@ class RootConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     extra_targets: list[str] = field(default_factory=list)
-
-
-Provided = Mapping[str, frozenset[str]]
-
-PROVIDED: Provided = {
-    "model": frozenset({"fusion", "backbone", "temporal", "head"}),
-    "model.fusion": frozenset({"stream_channels"}),
-    "model.backbone": frozenset({"in_channels", "layout"}),
-    "model.temporal": frozenset({"in_channels"}),
-    "model.head": frozenset({"in_channels", "num_classes"}),
-    "loss": frozenset({"class_counts"}),
-    "pretraining": frozenset({"encoder", "in_channels"}),
-    "distillation": frozenset({"teacher"}),
-    "optimizer.factory": frozenset({"params"}),
-    "logger.extra": frozenset({"save_dir"}),
-}
-"""What the program itself hands to a node when it builds it, by the node's path."""
-
-PROVIDED_FOR_VIDEO: Provided = {
-    **PROVIDED,
-    "model": frozenset({"backbone", "temporal", "head"}),
-    "model.backbone": frozenset(),
-}
-"""The same where the clips are videos, which have neither joints nor streams of them."""
-
-
-PROVIDED_FOR_PAIRS: Provided = {
-    **PROVIDED,
-    "model": frozenset({"pose", "video", "fusion", "temporal", "head"}),
-    "model.fusion": frozenset(),
-    "model.pose": frozenset({"fusion", "backbone"}),
-    "model.pose.fusion": frozenset({"stream_channels"}),
-    "model.pose.backbone": frozenset({"in_channels", "layout"}),
-    "model.video": frozenset({"backbone"}),
-}
-"""The same for a model of poses and video."""
-
-
-def provided_for(config: Mapping[str, Any]) -> Provided:
-    """Return what the program hands over in an experiment of this configuration."""
-    data, model = config.get("data"), config.get("model")
-    if not isinstance(data, Mapping) or data.get("video") is None:
-        return PROVIDED
-    if data.get("poses") is not None and isinstance(model, Mapping):
-        if "pose" in model:
-            return PROVIDED_FOR_PAIRS
-        if "fusion" in model:
-            return PROVIDED
-    return PROVIDED_FOR_VIDEO
-
-
-OFFERED: Provided = {
-    "loss": frozenset({"admissible", "competing"}),
-    "model.head": frozenset({"layout"}),
-    "model.fusion": frozenset({"stream_channels", "map_channels", "backbones", "layout"}),
-}
-"""What the program hands to those nodes that take it."""
-
-
-def defaults(section: type = RootConfig) -> dict[str, Any]:
-    """Return the schema's defaults as plain containers, with ``REQUIRED`` where there is none."""
-    hints = get_type_hints(section)
-    return {item.name: _default(item, hints[item.name]) for item in fields(section)}
-
-
-def complete(values: Mapping[str, Any], section: type = RootConfig) -> dict[str, Any]:
-    """Return a mapping with the defaults of the schema for the keys that it leaves out.
-
-    Keys that the schema does not know, and values that are not of its shape, stay as they are.
-    """
-    hints = get_type_hints(section)
-    filled = {**defaults(section), **values}
-    for item in fields(section):
-        filled[item.name] = _complete_value(filled[item.name], hints[item.name])
-    return filled
-
-
-def _complete_value(value: Any, hint: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    kinds = [kind for kind in (hint, *get_args(hint)) if kind is not type(None)]
-    for kind in kinds:
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            return complete(value, kind)
-        if get_origin(kind) is dict and dataclasses.is_dataclass(get_args(kind)[1]):
-            return {key: _complete_value(own, get_args(kind)[1]) for key, own in value.items()}
-    return value
-
-
-def has_default(item: Field[Any]) -> bool:
-    """Return whether a field of the schema may be left out."""
-    return item.default is not MISSING or item.default_factory is not MISSING
-
-
-def _default(item: Field[Any], hint: Any) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return defaults(hint)
-    if item.default_factory is not MISSING:
-        return item.default_factory()
-    return REQUIRED if item.default is MISSING else item.default

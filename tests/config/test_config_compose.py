@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError
 
 from har.config.compose import compose, compose_unchecked, from_plain, to_plain, validate
-from har.config.schema import REQUIRED, RootConfig, defaults
+from har.config.defaults import defaults
+from har.config.schema import REQUIRED, RootConfig
 from har.errors import ConfigError
 
 
