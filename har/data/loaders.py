@@ -1,6 +1,6 @@
 """What every kind of data shares: batches of the parts of a split, in reproducible order."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import pytorch_lightning as pl
@@ -17,6 +17,30 @@ from har.samples import Batch
 from har.skeleton.layout import Layout
 
 
+class Loading(TypedDict, total=False):
+    """How clips are loaded, whatever they are made of.
+
+    Attributes:
+        batch_size: clips of a training batch, over all processes (default: 64).
+        eval_batch_size: clips of a validation or test batch (128).
+        repeat: how often an epoch shows each training clip, on average (1).
+        balance: what an epoch shows equally often ("none").
+        clip_weights: how often each training clip comes compared with others, on top of the
+            balance; None (default): all alike.
+        workers: processes that read ahead; 0 (default) reads in the training process, which is
+            fastest for skeletons, because a whole batch is one gather from memory-mapped arrays.
+        seed: of all draws (0).
+    """
+
+    batch_size: int
+    eval_batch_size: int
+    repeat: int
+    balance: Balance
+    clip_weights: np.ndarray | None
+    workers: int
+    seed: int
+
+
 class BatchLoaders(pl.LightningDataModule):
     """Serves the parts of a split in batches.
 
@@ -24,10 +48,7 @@ class BatchLoaders(pl.LightningDataModule):
         store: prepared clips.
         split: rows for training, validation and testing.
         train_clips, test_clips: read a requested batch for training, and for testing.
-        batch_size, eval_batch_size: clips of a training batch, and of any other.
-        repeat, balance, clip_weights: how often an epoch shows each training clip.
-        workers: processes that read ahead.
-        seed: of all draws.
+        loading: see ``Loading``.
 
     Attributes:
         input_layout, output_layout: joint layouts before and after the transforms, and
@@ -44,24 +65,18 @@ class BatchLoaders(pl.LightningDataModule):
         split: Split,
         train_clips: Dataset[Batch],
         test_clips: Dataset[Batch],
-        batch_size: int = 64,
-        eval_batch_size: int = 128,
-        repeat: int = 1,
-        balance: Balance = "none",
-        clip_weights: np.ndarray | None = None,
-        workers: int = 0,
-        seed: int = 0,
+        **loading: Unpack[Loading],
     ):
         super().__init__()
         self.store = store
         self.split = split
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.repeat = repeat
-        self.balance = balance
-        self.clip_weights = clip_weights
-        self.workers = workers
-        self.seed = seed
+        self.batch_size = loading.get("batch_size", 64)
+        self.eval_batch_size = loading.get("eval_batch_size", 128)
+        self.repeat = loading.get("repeat", 1)
+        self.balance: Balance = loading.get("balance", "none")
+        self.clip_weights = loading.get("clip_weights")
+        self.workers = loading.get("workers", 0)
+        self.seed = loading.get("seed", 0)
         self.tested: Literal["train", "val", "test"] = "test"
         self.train_clips = train_clips
         self.test_clips = test_clips

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Unpack
 
-import numpy as np
 import torch
 
-from har.data.balance import Balance
-from har.data.loaders import BatchLoaders
+from har.data.loaders import BatchLoaders, Loading
 from har.data.paired_batches import PairedBatches
 from har.data.paired_store import PairedStore
 from har.data.splits import Split
@@ -36,8 +35,7 @@ class PairedDataModule(BatchLoaders):
         train_clips, test_clips: read a requested batch for training, and for testing.
         normalise: transforms of the poses of every batch.
         augment: transforms of training batches, after ``normalise``: of poses, of frames, of both.
-        batch_size, eval_batch_size, repeat, balance, clip_weights, workers, seed: see
-            ``BatchLoaders``.
+        loading: see ``har.data.loaders.Loading``.
     """
 
     def __init__(
@@ -48,26 +46,14 @@ class PairedDataModule(BatchLoaders):
         test_clips: PairedBatches,
         normalise: Sequence[Transform] = (),
         augment: Sequence[Transform | VideoTransform] = (),
-        batch_size: int = 16,
-        eval_batch_size: int = 16,
-        repeat: int = 1,
-        balance: Balance = "none",
-        clip_weights: np.ndarray | None = None,
-        workers: int = 0,
-        seed: int = 0,
+        **loading: Unpack[Loading],
     ):
         super().__init__(
             store,
             split,
             train_clips,
             test_clips,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            repeat=repeat,
-            balance=balance,
-            clip_weights=clip_weights,
-            workers=workers,
-            seed=seed,
+            **loading,
         )
         self.people = test_clips.people
         self.input_layout = load_layout(store.layout)

@@ -1,14 +1,13 @@
 """Clips of video in batches."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
-import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from har.data.balance import Balance
 from har.data.combined_videos import VideoSource
-from har.data.loaders import BatchLoaders
+from har.data.loaders import BatchLoaders, Loading
 from har.data.splits import Split
 from har.data.video_transforms import VideoTransform
 from har.samples import Batch
@@ -22,8 +21,7 @@ class VideoDataModule(BatchLoaders):
         split: rows for training, validation and testing.
         train_clips, test_clips: read a requested batch for training, and for testing.
         augment: transforms of training batches.
-        batch_size, eval_batch_size, repeat, balance, clip_weights, workers, seed: see
-            ``BatchLoaders``.
+        loading: see ``har.data.loaders.Loading``.
     """
 
     def __init__(
@@ -33,26 +31,14 @@ class VideoDataModule(BatchLoaders):
         train_clips: Dataset[Batch],
         test_clips: Dataset[Batch],
         augment: Sequence[VideoTransform] = (),
-        batch_size: int = 16,
-        eval_batch_size: int = 16,
-        repeat: int = 1,
-        balance: Balance = "none",
-        clip_weights: np.ndarray | None = None,
-        workers: int = 0,
-        seed: int = 0,
+        **loading: Unpack[Loading],
     ):
         super().__init__(
             store,
             split,
             train_clips,
             test_clips,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            repeat=repeat,
-            balance=balance,
-            clip_weights=clip_weights,
-            workers=workers,
-            seed=seed,
+            **loading,
         )
         self.augment = tuple(augment)
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from har.data.loaders import Loading
 
-def loading(config: Mapping[str, Any], clip_weights: np.ndarray | None) -> dict[str, Any]:
+
+def loading(config: Mapping[str, Any], clip_weights: np.ndarray | None) -> Loading:
     """Return the arguments of ``BatchLoaders`` that a configuration decides."""
     data = config["data"]
     return {
