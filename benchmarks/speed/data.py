@@ -3,7 +3,7 @@
 import pickle
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
@@ -23,14 +23,26 @@ from har.samples import Clip
 from har.skeleton.layout import load_layout
 from speed import peer
 from speed.models import HEATMAP_SIGMA, HEATMAP_SIZE, OURS, PEER
-from speed.timing import Call, interleave, resident_bytes
+from speed.timing import Call, Times, interleave, resident_bytes
 
 FRAMES, PEOPLE, BATCH = 100, 2, 16
+PUBLISHED = ("frame_dir", "label", "total_frames", "keypoint")
+"""What the annotation files of NTU RGB+D say of a clip."""
 HEATMAP_FRAMES, HEATMAP_JOINTS = 48, 17
 NORMALISE = Compose((Center("spine_mid"), AlignSpine(), AlignShoulders()))
-WAYS = {"from raw": True, "from the store": False}
-"""Whether we normalise clips as they come; else they were before, and only the peer has to."""
+WAYS = {
+    "from raw": (True, True),
+    "from the store": (False, True),
+    "neither normalises": (False, False),
+}
+"""Whether we and the peer normalise clips as they come; else they were before."""
+MEDIAN_FRAMES, SPREAD, FEWEST_FRAMES, MOST_FRAMES = 79, 0.35, 32, 300
+"""Lengths of clips, log-normal: 84 frames on average, about those of NTU RGB+D 60."""
 CPU = torch.device("cpu")
+SHORTEST_S = 0.1
+Work = Callable[[], object]
+Opening = tuple[Work, Work]
+"""What is timed, and what a fresh process does before."""
 
 
 def measure_data(
@@ -45,26 +57,47 @@ def measure_data(
         repeats: timed rounds.
         with_peer: measure mmaction2 too.
     """
-    store = ClipStore.open(store_folder)
-    rows = np.resize(np.random.default_rng(0).permutation(len(store)), clips)
-    annotations = [_annotation(store, int(row)) for row in rows] if with_peer else []
-    throughput = [
-        {
-            "what": f"batches of {BATCH} clips, {FRAMES} frames, {way}",
-            "clips": clips,
-            **_timed(_batch_calls(store, rows, annotations, normalise), repeats),
+    recorded = ClipStore.open(store_folder)
+    with tempfile.TemporaryDirectory() as name:
+        folder, small, pickled = (Path(name, part) for part in ("store", "small", "pickle"))
+        write_store(small, recorded.meta.description, _clips_as_long_as_ntu(recorded, 1))
+        write_store(folder, recorded.meta.description, _clips_as_long_as_ntu(recorded, opened))
+        store = ClipStore.open(folder)
+        ways: dict[str, Opening] = {
+            OURS: (partial(_open_store, folder), partial(_open_store, small))
         }
-        for way, normalise in WAYS.items()
-    ]
-    return [
-        _opening(store, opened, with_peer),
-        *throughput,
-        _heatmaps(clips // 8 or 1, repeats, with_peer),
-    ]
+        if with_peer:
+            _write_pickle(store, pickled)
+            ways[PEER] = (partial(_load_pickle, pickled), _nothing)
+        rows = np.resize(np.random.default_rng(0).permutation(len(store)), clips)
+        return [
+            {"what": "opening the dataset", **_sizes(store), **_opening(ways, repeats)},
+            *_batches(store, rows, repeats, with_peer),
+            _heatmaps(clips // 8 or 1, repeats, with_peer),
+        ]
+
+
+def _sizes(store: ClipStore) -> dict[str, Any]:
+    frames, people = store.index.frame_count, store.index.person_count
+    return {
+        "clips": len(store),
+        "mean_frames": float(frames.mean()),
+        "mean_people": float(people.mean()),
+    }
+
+
+def _batches(
+    store: ClipStore, rows: np.ndarray, repeats: int, with_peer: bool
+) -> Iterator[dict[str, Any]]:
+    annotations = [_annotation(store, int(row)) for row in rows] if with_peer else []
+    for way, normalise in WAYS.items():
+        calls = _batch_calls(store, rows, annotations, *normalise)
+        what = f"batches of {BATCH} clips, {FRAMES} frames, {way}"
+        yield {"what": what, "clips": len(rows), **_timed(calls, repeats)}
 
 
 def _timed(calls: dict[str, Call], repeats: int) -> dict[str, Any]:
-    times = interleave(calls, repeats, CPU)
+    times = interleave(calls, repeats, CPU, shortest_s=SHORTEST_S)
     return {name: measured.summary() for name, measured in times.items()}
 
 
@@ -72,7 +105,8 @@ def _batch_calls(
     store: ClipStore,
     rows: np.ndarray,
     annotations: list[dict[str, Any]],
-    normalise: bool,
+    we_normalise: bool,
+    peer_normalises: bool,
 ) -> dict[str, Call]:
     groups = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
     reader = ClipBatches(store, UniformSampler(FRAMES), people=PEOPLE, training=True)
@@ -81,12 +115,12 @@ def _batch_calls(
     def ours() -> None:
         for number, group in enumerate(groups):
             made = reader[BatchRequest(rows[group], slice(None), number)]
-            if normalise:
+            if we_normalise:
                 NORMALISE(made, layout, torch.Generator().manual_seed(number))
 
     if not annotations:
         return {OURS: ours}
-    pipeline = peer.peer_pipeline(FRAMES, PEOPLE)
+    pipeline = peer.peer_pipeline(FRAMES, PEOPLE, peer_normalises)
 
     def theirs() -> None:
         for group in groups:
@@ -126,29 +160,47 @@ def _heatmaps(clips: int, repeats: int, with_peer: bool) -> dict[str, Any]:
     return {"what": f"heatmaps of {size}", "clips": clips, **_timed(calls, repeats)}
 
 
-def _opening(store: ClipStore, clips: int, with_peer: bool) -> dict[str, Any]:
-    """Time the opening of a large dataset in fresh processes, the libraries loaded."""
-    record: dict[str, Any] = {"what": "opening the dataset", "clips": clips}
-    with tempfile.TemporaryDirectory() as name:
-        folder, small, pickled = (Path(name, part) for part in ("store", "small", "pickle"))
-        write_store(small, store.meta.description, _many_clips(store, 1))
-        write_store(folder, store.meta.description, _many_clips(store, clips))
-        record[OURS] = _in_new_process(partial(_open_store, folder), partial(_open_store, small))
-        if with_peer:
-            _write_pickle(store, clips, pickled)
-            record[PEER] = _in_new_process(partial(_load_pickle, pickled), _nothing)
-    return record
+def _opening(ways: Mapping[str, Opening], repeats: int) -> dict[str, Any]:
+    """Time the opening of a dataset in turns, each in a fresh process, the libraries loaded.
+
+    Args:
+        ways: of opening, by the name of the side.
+        repeats: timed rounds, after one that reads the files.
+    """
+    rounds = [
+        {name: _in_new_process(*way) for name, way in ways.items()} for _ in range(repeats + 1)
+    ]
+    return {name: _summary([measured[name] for measured in rounds[1:]]) for name in ways}
 
 
-def _many_clips(store: ClipStore, clips: int) -> Iterator[Clip]:
-    for number in range(clips):
+def _summary(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    times = Times(wall=[m["wall_s"] for m in measured], cpu=[m["cpu_s"] for m in measured])
+    resident = [m["resident_bytes"] for m in measured if m["resident_bytes"] is not None]
+    return {**times.summary(), "resident_bytes": max(resident, default=None)}
+
+
+def _clips_as_long_as_ntu(store: ClipStore, clips: int) -> Iterator[Clip]:
+    """Yield the clips of a store over and over, played to and fro for as long as drawn."""
+    lengths = np.random.default_rng(0).lognormal(np.log(MEDIAN_FRAMES), SPREAD, clips)
+    for number, length in enumerate(lengths.round().clip(FEWEST_FRAMES, MOST_FRAMES).astype(int)):
         clip = store.clip(number % len(store))
-        yield replace(clip, record=replace(clip.record, clip_id=str(number)))
+        last = max(clip.record.frame_count - 1, 1)
+        frames = last - abs(np.arange(length) % (2 * last) - last)
+        record = replace(clip.record, clip_id=str(number), frame_count=int(length))
+        yield replace(
+            clip,
+            record=record,
+            joints=clip.joints[:, frames],
+            confidence=clip.confidence[:, frames],
+        )
 
 
-def _write_pickle(store: ClipStore, clips: int, path: Path) -> None:
+def _write_pickle(store: ClipStore, path: Path) -> None:
     """Write the clips as the published annotation files of NTU RGB+D are: in float16."""
-    annotations = [_annotation(store, number % len(store)) for number in range(clips)]
+    annotations = [
+        {name: _annotation(store, number)[name] for name in PUBLISHED}
+        for number in range(len(store))
+    ]
     for annotation in annotations:
         annotation["keypoint"] = annotation["keypoint"].astype(np.float16)
     with path.open("wb") as file:
@@ -169,7 +221,7 @@ def _nothing() -> None:
     """Load no library: NumPy, which is all that a pickle needs, is there."""
 
 
-def _in_new_process(work: Callable[[], object], warm_up: Callable[[], object]) -> dict[str, Any]:
+def _in_new_process(work: Work, warm_up: Work) -> dict[str, Any]:
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_report_opening, args=(work, warm_up, sender))
@@ -179,7 +231,7 @@ def _in_new_process(work: Callable[[], object], warm_up: Callable[[], object]) -
     return result
 
 
-def _report_opening(work: Callable[[], object], warm_up: Callable[[], object], sender: Any) -> None:
+def _report_opening(work: Work, warm_up: Work, sender: Any) -> None:
     warm_up()
     resident = resident_bytes("VmRSS")
     wall, cpu = time.perf_counter(), time.process_time()
@@ -189,8 +241,7 @@ def _report_opening(work: Callable[[], object], warm_up: Callable[[], object], s
     del kept
     more = None if resident is None or now is None else now - resident
     times = dict(zip(("wall_s", "cpu_s"), elapsed, strict=True))
-    summary = {k: {"median": v, "min": v, "repeats": [v]} for k, v in times.items()}
-    sender.send({**summary, "resident_bytes": more})
+    sender.send({**times, "resident_bytes": more})
 
 
 def _annotation(store: ClipStore, i: int) -> dict[str, Any]:

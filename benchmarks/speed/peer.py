@@ -104,12 +104,12 @@ def build_peer(model: str, classes: int) -> PeerClassifier:
     return PeerClassifier(backbone, WIDTHS.get(model, GRAPH_WIDTH), classes)
 
 
-def peer_pipeline(frames: int, people: int) -> list[Any]:
+def peer_pipeline(frames: int, people: int, normalise: bool) -> list[Any]:
     """Return the peer's transforms of a 3D skeleton clip, in the order of its configurations."""
     pose = import_module("mmaction.datasets.transforms.pose_transforms")
     formatting = import_module("mmaction.datasets.transforms.formatting")
     return [
-        pose.PreNormalize3D(),
+        *([pose.PreNormalize3D()] if normalise else []),
         pose.GenSkeFeat(dataset="nturgb+d", feats=["j"]),
         pose.UniformSampleFrames(clip_len=frames),
         pose.PoseDecode(),

@@ -36,9 +36,17 @@ class Times:
 
 
 def interleave(
-    calls: Mapping[str, Call], repeats: int, device: torch.device, warmups: int = 1
+    calls: Mapping[str, Call],
+    repeats: int,
+    device: torch.device,
+    warmups: int = 1,
+    shortest_s: float = 0.0,
 ) -> dict[str, Times]:
-    """Time all calls in turn, ``repeats`` rounds, after untimed rounds to warm up."""
+    """Time all calls in turn, ``repeats`` rounds, after untimed rounds to warm up.
+
+    On a CPU a call that takes less than ``shortest_s`` is made again until that time is over; the
+    mean counts.
+    """
     times = {name: Times() for name in calls}
     for _ in range(warmups):
         for call in calls.values():
@@ -46,18 +54,20 @@ def interleave(
     gc.collect()
     for _ in range(repeats):
         for name, call in calls.items():
-            wall, cpu = _timed(call, device)
+            wall, cpu = _timed(call, device, shortest_s)
             times[name].wall.append(wall)
             times[name].cpu.append(cpu)
     return times
 
 
-def _timed(call: Call, device: torch.device) -> tuple[float, float]:
+def _timed(call: Call, device: torch.device, shortest_s: float) -> tuple[float, float]:
     if device.type == "cuda":
         return _timed_on_gpu(call, device)
-    wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    wall, cpu, calls = time.perf_counter(), time.process_time(), 0
+    while calls == 0 or time.perf_counter() - wall < shortest_s:
+        call()
+        calls += 1
+    return (time.perf_counter() - wall) / calls, (time.process_time() - cpu) / calls
 
 
 def _timed_on_gpu(call: Call, device: torch.device) -> tuple[float, float]:

@@ -27,20 +27,20 @@ def gather_frames(
     """
     rows = np.asarray(rows)
     _check_positions(index.frame_count[rows], positions)
-    present = np.arange(people) < index.person_count[rows][:, None]  # (N, M)
-    person = np.where(present, np.arange(people), 0)
+    numbers = np.arange(people)
+    absent = numbers >= index.person_count[rows][:, None]  # (N, M)
+    person = np.where(absent, 0, numbers)
     first_row = index.row_offset[rows][:, None] + person * index.person_stride[rows][:, None]
     first_row = first_row[:, None, :, None]  # (N, 1, M, 1)
 
-    below = np.floor(positions).astype(np.int64)
-    joints, confidence = _take(arrays, first_row + below[:, :, None, :])
-    weight = positions - below
+    below = positions.astype(np.int64)[:, :, None, :]  # (N, K, 1, T)
+    joints, confidence = _take(arrays, first_row + below)
+    weight = positions[:, :, None, :] - below
     if weight.any():
-        above = np.ceil(positions).astype(np.int64)
-        later = _take(arrays, first_row + above[:, :, None, :])
-        weight = weight[:, :, None, :, None].astype(np.float32)
+        later = _take(arrays, first_row + below + (weight > 0))
+        weight = weight[..., None].astype(np.float32)
         joints, confidence = _interpolate((joints, confidence), later, weight)
-    return _clear_absent(joints, confidence, present)
+    return _clear_absent(joints, confidence, absent)
 
 
 def view_people(array: np.ndarray, index: StoreIndex, i: int) -> np.ndarray:
@@ -73,8 +73,8 @@ def _check_positions(frame_counts: np.ndarray, positions: np.ndarray) -> None:
             f"positions must be (N, K, T) with N = {len(frame_counts)}, got {positions.shape}"
         )
     last = (frame_counts - 1)[:, None, None]
-    inside = (positions >= 0) & (positions <= last)
-    if not inside.all():
+    if not (positions.min(initial=0) >= 0 and (positions <= last).all()):
+        inside = (positions >= 0) & (positions <= last)
         clip = int(np.argmin(inside.all(axis=(1, 2))))
         raise ValueError(
             f"positions of clip {clip} must lie in [0, {int(last[clip, 0, 0])}], got "
@@ -83,7 +83,7 @@ def _check_positions(frame_counts: np.ndarray, positions: np.ndarray) -> None:
 
 
 def _take(arrays: tuple[np.ndarray, np.ndarray], at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    joints, confidence = (np.take(array, at, axis=0) for array in arrays)
+    joints, confidence = (array.take(at, axis=0) for array in arrays)
     if confidence.dtype == np.float16:
         confidence = widen(confidence)
     return joints.astype(np.float32, copy=False), confidence.astype(np.float32, copy=False)
@@ -123,16 +123,13 @@ def _interpolate(
     return joints, np.where(lower > 0, lower, np.maximum(confidence, later_confidence))
 
 
-def _clear_absent(joints: np.ndarray, confidence: np.ndarray, present: np.ndarray) -> Gathered:
+def _clear_absent(joints: np.ndarray, confidence: np.ndarray, absent: np.ndarray) -> Gathered:
     """Zero the persons that a clip does not have, and merge clips and views."""
     N, K, M, T, V, C = joints.shape
-    if not present.all():
-        absent = np.broadcast_to(~present[:, None, :], (N, K, M))
+    joints, confidence = joints.reshape(N * K, M, T, V, C), confidence.reshape(N * K, M, T, V)
+    if absent.any():
+        absent = absent.repeat(K, axis=0)
         joints[absent] = 0
         confidence[absent] = 0
-    mask = (confidence > 0).any(axis=(3, 4))
-    return (
-        joints.reshape(N * K, M, T, V, C),
-        confidence.reshape(N * K, M, T, V),
-        mask.reshape(N * K, M),
-    )
+    mask = confidence.reshape(N * K, M, T * V).max(axis=2, initial=0) > 0
+    return joints, confidence, mask

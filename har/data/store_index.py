@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import accumulate, chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ EVERYBODY = -1
 _FEW_VALUES = ("dataset", "layout", "subject", "camera", "setup", "replication")
 _INTEGERS = ("label", "frame_count", "person_count", "row_offset")
 _TEXTS = (*_FEW_VALUES, "clip_id", "source")
+_STORED = (*_INTEGERS, "fps", "clip_id", "subject", "camera", "setup", "replication")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +89,22 @@ class StoreIndex:
         builder = IndexBuilder()
         for record in records:
             builder.add(record)
-        return cls(**_index_columns(builder.table()))
+        table = builder.table()
+        columns: dict[str, Any] = {"conditions": _conditions(table)}
+        columns |= numpy_columns(table, _STORED)
+        known = SimpleNamespace(**columns)
+        columns |= {name: derive(known) for name, derive in _DERIVED.items()}
+        return cls(**columns)
+
+
+_DERIVED: dict[str, Callable[[Any], np.ndarray]] = {
+    "recording": lambda index: index.clip_id,
+    "person_stride": lambda index: index.frame_count,
+    "start_sec": lambda index: np.zeros_like(index.fps),
+    "end_sec": lambda index: index.frame_count / index.fps,
+    "person": lambda index: np.full_like(index.frame_count, EVERYBODY),
+}
+"""Columns of an index of whole recordings that its file does not hold."""
 
 
 class IndexBuilder:
@@ -166,27 +183,34 @@ class IndexBuilder:
 
 
 class FileIndex(StoreIndex):
-    """An index whose texts are read from its file when they are first asked for."""
+    """An index whose columns are read from its file when they are first asked for."""
 
     path: Path
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read all but the texts."""
+    def of(cls, path: Path) -> Self:
+        """Return the index in a file, of which nothing is read yet."""
         index = cls.__new__(cls)
-        names = [name for name in pq.read_schema(path).names if name not in _TEXTS]
-        index._fill({"path": path, **_index_columns(read_columns(path, names))})
+        index._fill({"path": path})
         return index
 
-    def __getattr__(self, name: str) -> np.ndarray:
-        """Read the text column of that name; only what was not read yet comes here."""
-        stored = "clip_id" if name == "recording" else name
-        if stored not in _TEXTS:
+    def __getattr__(self, name: str) -> Any:
+        """Read a column; only what was not read yet comes here.
+
+        The integers come together: whoever reads clips needs them all.
+        """
+        if name in _DERIVED:
+            self._fill({name: _DERIVED[name](self)})
+        elif name == "conditions":
+            stored = pq.read_schema(self.path).names
+            names = [column for column in stored if column.startswith(CONDITION_PREFIX)]
+            self._fill({name: _conditions(read_columns(self.path, names))})
+        elif name in _STORED:
+            names = list(_INTEGERS) if name in _INTEGERS else [name]
+            self._fill(numpy_columns(read_columns(self.path, names), names))
+        else:
             raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
-        values = numpy_column(read_columns(self.path, [stored]).column(stored))
-        alike = ("clip_id", "recording") if stored == "clip_id" else (stored,)
-        self._fill(dict.fromkeys(alike, values))
-        return values
+        return getattr(self, name)
 
     def _fill(self, columns: Mapping[str, Any]) -> None:
         for name, values in columns.items():
@@ -194,8 +218,8 @@ class FileIndex(StoreIndex):
 
 
 def read_index(path: Path) -> StoreIndex:
-    """Read an index written by :class:`IndexBuilder`."""
-    return FileIndex.read(path)
+    """Return an index written by :class:`IndexBuilder`, which reads its columns when asked."""
+    return FileIndex.of(path)
 
 
 def read_sources(path: Path) -> pa.ChunkedArray:
@@ -214,40 +238,41 @@ def record_to_dict(record: ClipRecord) -> dict[str, Any]:
 
 
 def read_columns(path: Path, names: list[str]) -> pa.Table:
-    """Read columns of a Parquet file of a store."""
-    with pq.ParquetFile(path, memory_map=True) as file:
-        return file.read(columns=names, use_threads=False)
+    """Read columns of a Parquet file of a store.
+
+    A few megabytes come faster from the memory of the system than from Arrow's own, which takes
+    it in huge pages that have to be cleared first.
+    """
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            return file.read(columns=names, use_threads=False)
+    finally:
+        pa.set_memory_pool(usual)
 
 
-def _index_columns(table: pa.Table) -> dict[str, Any]:
-    """Return the columns of an index of whole recordings; what a table does not hold is derived."""
-    columns: dict[str, Any] = {"conditions": {}}
-    for name in table.column_names:
-        values = numpy_column(table.column(name))
-        if name.startswith(CONDITION_PREFIX):
-            columns["conditions"][name.removeprefix(CONDITION_PREFIX)] = values
-        elif name in StoreIndex.__dataclass_fields__:
-            columns[name] = values
-    frame_count, fps = columns["frame_count"], columns["fps"]
-    recording = {"recording": columns["clip_id"]} if "clip_id" in columns else {}
-    return (
-        columns
-        | recording
-        | {
-            "person_stride": frame_count,
-            "start_sec": np.zeros_like(fps),
-            "end_sec": frame_count / fps,
-            "person": np.full_like(frame_count, EVERYBODY),
-        }
-    )
+def _conditions(table: pa.Table) -> dict[str, np.ndarray]:
+    """Return the columns of camera conditions by their names."""
+    names = [name for name in table.column_names if name.startswith(CONDITION_PREFIX)]
+    columns = numpy_columns(table, names)
+    return {name.removeprefix(CONDITION_PREFIX): values for name, values in columns.items()}
+
+
+def numpy_columns(table: pa.Table, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return columns of a table by name, each as ``numpy_column`` gives it."""
+    return {name: numpy_column(table.column(name)) for name in names}
 
 
 def numpy_column(column: pa.ChunkedArray) -> np.ndarray:
-    """Return numbers as they are, and strings as a fixed-width array, which NumPy sorts fast."""
+    """Return numbers as they are, and strings as a fixed-width array, which NumPy sorts fast.
+
+    Arrow's own ``to_numpy`` would first import pandas, wherever that is installed.
+    """
+    values = column.combine_chunks()
     if pa.types.is_dictionary(column.type):
-        encoded = column.combine_chunks()
-        words = np.array(encoded.dictionary.to_pylist() or [""], dtype=np.str_)
-        return words[encoded.indices.to_numpy()]
+        words = np.array(values.dictionary.to_pylist() or [""], dtype=np.str_)
+        return words[np.from_dlpack(values.indices)]
     if pa.types.is_string(column.type):
-        return column.to_numpy().astype(np.str_)
-    return column.to_numpy()
+        return np.array(values.to_pylist(), dtype=np.str_)
+    return np.from_dlpack(values)

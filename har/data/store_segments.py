@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from har.data.segments import segment_clip_ids
-from har.data.store_index import EVERYBODY, StoreIndex, numpy_column, read_columns
+from har.data.store_index import EVERYBODY, StoreIndex, numpy_columns, read_columns
 from har.errors import StoreError
 from har.samples import Segment
 
@@ -119,7 +119,7 @@ def read_segments(path: Path, clips: StoreIndex) -> SegmentTable:
         StoreError: a segment is of a recording that is not in the index of clips.
     """
     table = read_columns(path, list(_TYPES))
-    columns = {name: numpy_column(table.column(name)) for name in _TYPES}
+    columns = numpy_columns(table, _TYPES)
     row_of = {clip_id: row for row, clip_id in enumerate(clips.clip_id.tolist())}
     recordings = columns.pop("recording").tolist()
     if unknown := set(recordings) - set(row_of):

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -491,7 +493,7 @@ def test_opening_reads_no_data(folder, monkeypatch):
     assert len(ClipStore.open(Path(folder))) == 4
 
 
-def test_texts_of_the_index_are_read_when_they_are_asked_for(folder, clips, monkeypatch):
+def test_columns_of_the_index_are_read_when_they_are_asked_for(folder, clips, monkeypatch):
     read = []
     original = store_index.read_columns
     monkeypatch.setattr(
@@ -500,15 +502,28 @@ def test_texts_of_the_index_are_read_when_they_are_asked_for(folder, clips, monk
         lambda path, names: (read.extend(names), original(path, names))[1],
     )
     index = ClipStore.open(folder).index
+    assert read == []
     assert index.label.tolist() == [clip.record.label for clip in clips]
-    assert not {"clip_id", "subject", "source"} & set(read)
+    assert index.person_stride.tolist() == [clip.record.frame_count for clip in clips]
+    assert sorted(read) == ["frame_count", "label", "person_count", "row_offset"]
     assert index.recording.tolist() == [clip.record.clip_id for clip in clips]
     assert read.count("clip_id") == 1
     assert index.clip_id is index.recording
+    assert set(index.conditions) == {"distance_m", "yaw_deg"}
     assert replace(index, label=index.label + 1).subject.tolist() == index.subject.tolist()
     assert pickle.loads(pickle.dumps(index)).camera.tolist() == index.camera.tolist()
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         _ = index.colour
+
+
+@pytest.mark.slow
+def test_reading_a_store_imports_no_pandas(folder):
+    work = (
+        "import sys; from har.data.store import ClipStore; "
+        f"store = ClipStore.open({str(folder)!r}); store.clip(0); store.index.subject; "
+        "sys.exit('pandas' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", work], check=True)
 
 
 def test_confidence_is_widened_exactly():

@@ -1,12 +1,22 @@
 """What all transforms promise, and the shipped transform configs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from transforms_helper import COCO, KINECT, apply, assert_equal, random_batch, tensors
+from transforms_helper import (
+    COCO,
+    KINECT,
+    apply,
+    assert_close,
+    assert_equal,
+    full_batch,
+    random_batch,
+    tensors,
+)
 
 import har.data.transforms as transforms
 from har.data.transforms import (
@@ -31,6 +41,7 @@ from har.data.transforms import (
     TemporalReverse,
     TemporalShift,
 )
+from har.data.transforms.geometry import apply_matrices
 
 CONFIGS = [
     path
@@ -150,6 +161,32 @@ def test_the_gpu_gives_the_result_of_the_cpu(transform, batch):
     assert result.joints.is_cuda
     for name, value in tensors(result.to("cpu")).items():
         torch.testing.assert_close(value, tensors(expected)[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_what_a_trace_computes_is_what_is_computed_at_once():
+    chain = Compose([Center(), AlignSpine(), AlignShoulders()])
+    shown, other = random_batch(), full_batch()
+
+    def normalise(joints: torch.Tensor, confidence: torch.Tensor) -> torch.Tensor:
+        mask = (confidence > 0).flatten(2).any(2)
+        return apply(
+            chain, replace(shown, joints=joints, confidence=confidence, person_mask=mask)
+        ).joints
+
+    traced = torch.jit.trace(normalise, (shown.joints, shown.confidence), check_trace=False)
+    for batch in (shown, other):
+        assert_close(traced(batch.joints, batch.confidence), apply(chain, batch).joints)
+
+
+def test_matrices_of_joints_in_other_types():
+    joints = full_batch().joints
+    matrices = torch.linalg.qr(torch.randn(len(joints), 3, 3, dtype=torch.float64))[0]
+    expected = torch.einsum("nij,nmtvj->nmtvi", matrices, joints.double())
+    for dtype, error in ((torch.float64, 1e-12), (torch.float32, 1e-6), (torch.bfloat16, 0.1)):
+        result = apply_matrices(joints.to(dtype), matrices)
+        assert result.dtype == dtype
+        torch.testing.assert_close(result.double(), expected, rtol=0, atol=error)
 
 
 def test_compose_passes_the_layout_on():

@@ -38,8 +38,10 @@ class UniformSampler:
         medium = ~short & (lengths < 2 * self.frames) & (not take_middles)
         long = ~short & ~medium
         positions = np.empty((lengths.size, self.views, self.frames))
-        for rows, place in ((short, _loop), (medium, _skip), (long, _from_segments)):
-            positions[rows] = place(lengths[rows, None, None], draws[rows])
+        for chosen, place in ((short, _loop), (medium, _skip), (long, _from_segments)):
+            rows = chosen.nonzero()[0]
+            if rows.size:
+                positions[rows] = place(lengths[rows, None, None], draws[rows])
         return positions
 
     def _draws(self, count: int, rng: np.random.Generator | None) -> np.ndarray:
@@ -64,8 +66,9 @@ def _loop(lengths: np.ndarray, draws: np.ndarray) -> np.ndarray:
 def _skip(lengths: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Leave out one frame at each of (length - T) random ones of the T + 1 gaps around T frames."""
     frames = draws.shape[-1] - 1
-    ranks = draws.argsort(axis=-1).argsort(axis=-1)
-    skipped_before = np.cumsum(ranks < lengths - frames, axis=-1)[..., :-1]
+    by_size = np.sort(draws, axis=-1)
+    lowest_kept = by_size[np.arange(len(draws)), :, lengths.ravel() - frames]
+    skipped_before = np.cumsum(draws < lowest_kept[..., None], axis=-1)[..., :-1]
     return np.arange(frames) + skipped_before
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from har.data.transforms.base import Transform
 from har.data.transforms.frame_order import last_true
 from har.data.transforms.landmarks import all_seen, first_sight, point_joints
-from har.data.transforms.masking import seen
+from har.data.transforms.masking import seen_from
 from har.samples import Batch
 from har.skeleton.layout import Layout
 
@@ -32,7 +32,7 @@ class Center(Transform):
         """Return the centred batch; see ``Transform``."""
         joints = point_joints(layout, self.point, "Center")
         origin = _path(batch, joints) if self.every_frame else _first_place(batch, joints)
-        return replace(batch, joints=(batch.joints - origin) * seen(batch))
+        return replace(batch, joints=seen_from(batch, origin))
 
 
 def _first_place(batch: Batch, joints: tuple[int, ...]) -> Tensor:

@@ -1,7 +1,10 @@
 """Linear maps of joints: rotations and other matrices, one a clip."""
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from har.data.transforms.masking import open_to_numpy
 
 _SHORTEST = 1e-6
 _NEARLY_OPPOSITE = -1 + 1e-8
@@ -10,14 +13,19 @@ _NEARLY_OPPOSITE = -1 + 1e-8
 def apply_matrices(joints: Tensor, matrices: Tensor) -> Tensor:
     """Multiply each joint, as a column, by the matrix of its clip; zeros stay zeros.
 
-    Sums of products, as fast here as a batched matrix product, keep full precision where autocast
-    or TF32 would round the factors of a matrix product.
+    On a CPU NumPy's product of many rows with a small matrix is the fastest. Elsewhere sums of
+    products keep full precision, where autocast or TF32 would round the factors of a matrix
+    product.
 
     Args:
         joints: (N, M, T, V, C).
         matrices: (N, C, C).
     """
-    columns = matrices.to(joints.dtype).transpose(1, 2)[:, None, None, None]
+    matrices = matrices.to(joints.dtype).transpose(1, 2)
+    if open_to_numpy(joints):
+        rows = joints.flatten(1, 3).numpy()
+        return torch.from_numpy(rows @ np.ascontiguousarray(matrices.numpy())).view_as(joints)
+    columns = matrices[:, None, None, None]
     product = joints[..., :1] * columns[..., 0, :]
     for axis in range(1, joints.shape[-1]):
         product.addcmul_(joints[..., axis : axis + 1], columns[..., axis, :])
@@ -47,15 +55,15 @@ def shortest_rotation(vectors: Tensor, axis: int) -> Tensor:
         (N, 3, 3) float64; the identity for a vector without a direction. A vector that points the
         opposite way is turned half around about another coordinate axis.
     """
-    usable = has_length(vectors)
-    target = torch.eye(3, dtype=torch.float64, device=vectors.device)[axis]
-    units = torch.where(usable[:, None], vectors.double(), target)
-    units = units / units.norm(dim=-1, keepdim=True)
-    cosine = units @ target
-    cross = _cross_matrices(torch.linalg.cross(units, target.expand_as(units)))
     identity = torch.eye(3, dtype=torch.float64, device=vectors.device)
-    rotation = identity + cross + cross @ cross / (1 + cosine).clamp(min=1e-12)[:, None, None]
-    half_turn = 2 * torch.diag(identity[(axis + 1) % 3]) - identity
+    target = identity[axis]
+    units = torch.where(has_length(vectors)[:, None], vectors.double(), target)
+    units = units / units.norm(dim=-1, keepdim=True)
+    between = units + target
+    cosine = units[:, axis]
+    away = _outer(between, between / (1 + cosine).clamp(min=1e-12)[:, None])
+    rotation = identity - away + _outer(target[None], 2 * units)
+    half_turn = identity * (2 * identity[(axis + 1) % 3] - 1)
     return torch.where((cosine < _NEARLY_OPPOSITE)[:, None, None], half_turn, rotation)
 
 
@@ -76,8 +84,6 @@ def rotation_about(axis: int, cosines: Tensor, sines: Tensor) -> Tensor:
     return rotation
 
 
-def _cross_matrices(vectors: Tensor) -> Tensor:
-    """Return (N, 3, 3) matrices whose product with a vector is the cross product."""
-    x, y, z = vectors.unbind(-1)
-    zero = torch.zeros_like(x)
-    return torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).view(-1, 3, 3)
+def _outer(columns: Tensor, rows: Tensor) -> Tensor:
+    """Return the outer products of vectors, (N, C) and (N, C) or (1, C) -> (N, C, C)."""
+    return columns[:, :, None] * rows[:, None]

@@ -1,6 +1,8 @@
 """Where body landmarks are: in a layout, and in the clips of a batch."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 from typing import NamedTuple
 
 import torch
@@ -51,7 +53,7 @@ def point_joints(layout: Layout, name: str, needed_by: str) -> tuple[int, ...]:
 
 def all_seen(batch: Batch, joints: Sequence[int]) -> Tensor:
     """Return (N, M, T) bool: true where the person shows all of these joints."""
-    return (batch.confidence[..., list(joints)] > 0).all(-1)
+    return reduce(and_, (batch.confidence[..., joint] > 0 for joint in joints))
 
 
 def first_sight(batch: Batch, landmarks: Sequence[tuple[int, ...]]) -> Reference:
@@ -65,6 +67,11 @@ def first_sight(batch: Batch, landmarks: Sequence[tuple[int, ...]]) -> Reference
     first = shown.int().argmax(1)
     clips = torch.arange(batch.joints.shape[0], device=first.device)
     frame = batch.joints.flatten(1, 2)[clips, first]
-    points = torch.stack([frame[:, list(joints)].mean(1) for joints in landmarks], dim=1)
+    points = torch.stack([_mean(frame, joints) for joints in landmarks], dim=1)
     found = shown.any(1)[:, None, None]
     return Reference(points=points * found, person=first // batch.joints.shape[2])
+
+
+def _mean(frame: Tensor, joints: tuple[int, ...]) -> Tensor:
+    """Return the mean of joints, (N, V, C) -> (N, C)."""
+    return frame[:, joints[0]] if len(joints) == 1 else frame[:, list(joints)].mean(1)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,33 @@ from har.samples import Batch
 def seen(batch: Batch) -> Tensor:
     """Return (N, M, T, V, 1) bool: true for a joint with confidence above 0."""
     return (batch.confidence > 0).unsqueeze(-1)
+
+
+def open_to_numpy(tensor: Tensor) -> bool:
+    """Return whether NumPy may compute on the memory of a tensor.
+
+    PyTorch is slow on a CPU where the last axis has only a few numbers. While a model is traced it
+    has to do the work nevertheless, as the trace does not see what NumPy does.
+    """
+    plain = tensor.device.type == "cpu" and not tensor.requires_grad
+    return plain and tensor.dtype in (torch.float32, torch.float64) and not torch.jit.is_tracing()
+
+
+def seen_from(batch: Batch, origin: Tensor) -> Tensor:
+    """Return joints as differences from an origin, zeros where none is seen.
+
+    Args:
+        batch: the clips.
+        origin: (N, 1, T or 1, 1, C).
+    """
+    if not open_to_numpy(batch.joints):
+        return (batch.joints - origin) * seen(batch)
+    joints, visible = batch.joints.numpy(), batch.confidence.numpy() > 0
+    # A row of numbers for all joints of a frame subtracts faster than a few for each of them.
+    moved = joints - np.tile(origin.numpy(), (joints.shape[3], 1))
+    for axis in range(joints.shape[-1]):
+        np.multiply(moved[..., axis], visible, out=moved[..., axis])
+    return torch.from_numpy(moved)
 
 
 def hide(batch: Batch, kept: Tensor) -> Batch:
