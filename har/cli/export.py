@@ -17,6 +17,8 @@ Export a checkpoint as an ONNX bundle: har export ckpt=<file> out=<folder>
   store=<folder>    the prepared clips, where they are not where the run found them
   hop=<n>           a step-wise graph instead: n frames in, a prediction out, states between;
                     1, or a multiple of the backbone's strides together, which is 4
+  graph_every=<n>   with hop=: frames between two times that CTR-GCN's graphs are made anew
+                    (default 16)
   any_data=true     prove it on data other than the run's own, too
 
 If the graph does not compute what the model computes, nothing is written."""
@@ -35,6 +37,8 @@ def run(arguments: Sequence[str]) -> int:
 
         export_steps(**_step_settings(settings))
         return 0
+    if "graph_every" in settings:
+        raise ConfigError("graph_every= has no meaning without hop=: only steps keep graphs")
     from har.run.exporting import export
 
     export(**settings)
@@ -62,6 +66,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "labels": str,
     "clips": _read_count,
     "hop": _read_count,
+    "graph_every": _read_count,
     "store": read_path,
     "any_data": read_bool,
 }

@@ -13,7 +13,8 @@ from torch import Tensor
 from har.export.bundle import CARD, MODEL, staged_folder, write_manifest
 from har.export.onnx_file import EXPORTER, OPSET, Port, open_session, run_session, write_onnx
 from har.export.parity import LIMITS, check_parity, compare
-from har.export.stepwise.model import StepClassifier
+from har.export.stepwise.choice import write_choices
+from har.export.stepwise.model import GRAPH_EVERY, StepClassifier
 from har.export.stepwise.reference import clip_model_predictions
 from har.export.stepwise.state import NEXT, STATE
 from har.models.cost import parameter_count
@@ -39,6 +40,7 @@ def export_steps(
     hop: int = 1,
     store: Path | None = None,
     any_data: bool = False,
+    graph_every: int = GRAPH_EVERY,
 ) -> dict[str, Any]:
     """Export a checkpoint as a bundle of a step-wise graph, if it computes what the model does.
 
@@ -48,6 +50,7 @@ def export_steps(
         hop: frames a step.
         store: clip store, where it is not where the run found it.
         any_data: prove it on data other than the run's own, too.
+        graph_every: frames between two times that graphs are made anew, see ``StepClassifier``.
 
     Returns:
         The content of ``bundle.json``.
@@ -64,6 +67,7 @@ def export_steps(
         trained.experiment.store.coordinates,
         frames,
         hop,
+        graph_every,
     )
     facts = bundle_facts(trained.ckpt, trained.experiment, trained.config, trained.outputs)
     with staged_folder(out) as folder:
@@ -97,6 +101,7 @@ def _write_graph(trained: Trained, model: StepClassifier, path: Path) -> dict[st
         "frames": model.window,
         "frames_per_step": model.hop,
         "warm_up_frames": model.warm_up_frames,
+        "graph_every": model.graph_every,
         "seconds": round(model.window / trained.experiment.sources[0].card.fps, 3),
     }
     return {
@@ -128,6 +133,7 @@ def write_step_graph(
     seen, zeros = model.initial_states(2)
     poses = torch.randn(2, model.hop, joints, coordinates, generator=torch.Generator())
     write_onnx(model, (poses, torch.ones(poses.shape[:-1]), seen, *zeros), inputs, outputs, path)
+    write_choices(path)
     return inputs, outputs
 
 

@@ -5,9 +5,9 @@ from export_helper import classifier, clips, recipe
 
 from har.data.transforms import AlignVertical, Center, Compose, ScaleBox
 from har.export.onnx_file import ExportError
+from har.export.stepwise.clock import Timing
 from har.export.stepwise.model import StepClassifier
 from har.export.stepwise.reference import clip_features, clip_means, clip_model_predictions
-from har.export.stepwise.state import Tape, Timing
 from har.models.classifier import SkeletonClassifier
 from har.models.skeleton.aagcn import AAGCN
 from har.models.skeleton.ctrgcn import CTRGCN
@@ -32,7 +32,7 @@ def step_through(model, given, states=None):
     predictions, features = [], {}
     for start in range(0, given[0].shape[1], model.hop):
         frames = [part[:, start : start + model.hop] for part in given]
-        tape = Tape(seen, dict(zip(model.state_shapes, kept, strict=True)))
+        tape = model.tape(seen, kept)
         newest = model.features(tape, *frames)
         places = model.after.positions(seen)[0].tolist()
         for number, place in enumerate(places):
@@ -82,8 +82,30 @@ def test_running_means_end_as_the_means_of_the_stream():
     torch.testing.assert_close(states["blocks.0.spatial.mean"], truth["blocks.0.spatial.mean"])
 
 
-def test_rows_may_start_at_different_times():
-    model = StepClassifier(classifier(STGCNPP, **SMALL).double(), recipe(), 3, WINDOW).double()
+def test_graphs_are_made_anew_in_each_step_at_first_and_then_seldom():
+    exact, of = classifier(CTRGCN, base_channels=16, blocks=1, stages=()).double(), recipe()
+    given = stream(24)
+    each, seldom = (StepClassifier(exact, of, 3, WINDOW, 1, every).double() for every in (1, 8))
+    found = [step_through(model, given)[0] for model in (each, seldom)]
+    np.testing.assert_allclose(found[1][:9], found[0][:9], atol=1e-12)
+    assert np.abs(found[1][9:] - found[0][9:]).max() > 1e-8
+
+
+@pytest.mark.parametrize("hop", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_kept_graphs_of_given_means_are_those_of_the_clip(hop):
+    exact = classifier(CTRGCN, base_channels=16, blocks=3, stages=(2, 3)).double()
+    of, given = recipe(), stream(40)
+    model = StepClassifier(exact, of, 3, WINDOW, hop, graph_every=8).double()
+    model.freeze_means()
+    predictions, _ = step_through(model, given, clip_means(exact, of, *given))
+    truth, found = clip_model_predictions(exact, of, given, model, predictions)
+    np.testing.assert_allclose(found, truth, atol=1e-10)
+
+
+@pytest.mark.parametrize("backbone", [STGCNPP, pytest.param(CTRGCN, marks=pytest.mark.slow)])
+def test_rows_may_start_at_different_times(backbone):
+    parts = classifier(backbone, base_channels=16, blocks=3, stages=(2, 3)).double()
+    model = StepClassifier(parts, recipe(), 3, WINDOW, graph_every=4).double()
     given = stream(40)
     alone, _ = step_through(model, given)
     seen, kept = model.initial_states(2)

@@ -16,10 +16,20 @@ from torch.nn import functional as F
 from har.export.folding import fold_norms
 from har.export.graph import Recipe
 from har.export.onnx_file import ExportError
+from har.export.stepwise.branches import step_temporal
+from har.export.stepwise.clock import Due, Share, Timing
 from har.export.stepwise.poses import StepNormalise, StepStreams
 from har.export.stepwise.spatial import step_spatial
-from har.export.stepwise.state import Memory, RunningMean, Tape, Timing, name_states
-from har.export.stepwise.temporal import StepResidual, step_temporal
+from har.export.stepwise.state import (
+    Memory,
+    RunningMean,
+    Stateful,
+    Tape,
+    clock_of,
+    name_states,
+    read,
+)
+from har.export.stepwise.temporal import Delay
 from har.models.classifier import SkeletonClassifier
 from har.models.fusion.early import EarlyFusion
 from har.models.fusion.embedding import EmbeddingFusion
@@ -31,30 +41,29 @@ from har.models.skeleton.stgcnpp import STGCNPP, Block
 from har.models.temporal.average import GlobalAverage
 
 BACKBONES = (STGCN, STGCNPP, AAGCN, CTRGCN)
+GRAPH_EVERY = 16
+"""Frames between two times that the graphs of CTR-GCN are made anew."""
 
 
 class StepBlock(nn.Module):
     """Step form of a block: spatial, temporal, and the way around them."""
 
-    def __init__(self, block: Block | GraphBlock, joints: int, timing: Timing, window: int):
+    def __init__(self, block: Block | GraphBlock, spatial: Any, joints: int, timing: Timing):
         super().__init__()
-        self.spatial = step_spatial(block.spatial, joints, timing, window)
-        self.temporal = step_temporal(block.temporal, joints, self.spatial.after)
+        self.spatial = spatial
+        self.temporal = step_temporal(block.temporal, joints, spatial.after)
         self.after = self.temporal.after
         self.around: nn.Module | None = None
         if block.has_residual:
-            shortcut = block.shortcut
-            channels = _channels_in(block)
-            self.around = StepResidual(
-                getattr(shortcut, "conv", shortcut), channels, joints, timing, self.after
-            )
-            self.around_norm = getattr(shortcut, "norm", nn.Identity())
+            shortcut: Any = block.shortcut
+            self.around = Delay(joints, _channels_in(block), timing, self.after)
+            self.shortcut = getattr(shortcut, "conv", shortcut)
 
     def forward(self, tape: Tape, x: Tensor) -> Tensor:
-        """Map (P, K, V, C) to (P, K', V, C')."""
+        """Map (N, C) to (N', C')."""
         out = self.temporal(tape, self.spatial(tape, x))
         if self.around is not None:
-            out = out + self.around_norm(self.around(tape, x))
+            out = out + self.shortcut(self.around(tape, x))
         return F.relu(out)
 
 
@@ -69,21 +78,18 @@ class StepPooling(nn.Module):
 
     def __init__(self, window: int, channels: int, timing: Timing):
         super().__init__()
-        self.timing = timing
         self.size = max(1, -(-window // timing.rate))
         frames = (self.size - 1) * timing.spacing
-        self.memory = Memory(frames, (channels,), timing)
-        self.places = np.arange(timing.frames - 1, self.memory.size, timing.spacing)
+        self.memory = Memory(frames, 1, channels, timing)
+        places = np.arange(timing.frames - 1, self.memory.size, timing.spacing)
+        self.window = self.memory.reader(places, np.zeros(1, dtype=int))
+        self.share = Share((timing.offsets[-1],), timing.rate, self.size)
+        self.memory.moments.append(self.share)
 
     def forward(self, tape: Tape, x: Tensor) -> Tensor:
         """Map (P, K, V, C) to the mean (P, C); zeros before the first frame comes through."""
-        pooled = x.mean(2) * tape.valid(self.timing, x)[..., 0]
-        window = self.memory(tape, pooled).take(self.places)
-        phases = self.timing.rate if self.timing.hop == 1 else 1
-        counted = torch.div(
-            self.timing.counted(tape.seen) + phases - 1, phases, rounding_mode="floor"
-        )
-        return window.sum(1) / counted.clamp(1, self.size)[:, None].to(x.dtype)
+        window = read(tape, self.memory(tape, x.mean(2)), self.window)
+        return window.sum(1) * tape.moments[self.share][:, 0, 0]
 
 
 class StepClassifier(nn.Module):
@@ -95,10 +101,18 @@ class StepClassifier(nn.Module):
         coordinates: C of the poses.
         window: frames of the stream that predictions look back on.
         hop: frames a step: 1, or a multiple of all strides of the backbone together.
+        graph_every: frames between two times that the graphs of CTR-GCN are made anew, each block
+            at another step; in the first steps they always are.
+
+    Attributes:
+        graph_every: the same in whole steps; None where there are no graphs to keep.
 
     Raises:
-        ExportError: a part of the model has no step-wise form.
+        ExportError: a part of the model has no step-wise form, or it has none with such steps.
     """
+
+    norm_scale: Tensor
+    norm_offset: Tensor
 
     def __init__(
         self,
@@ -107,18 +121,23 @@ class StepClassifier(nn.Module):
         coordinates: int,
         window: int,
         hop: int = 1,
+        graph_every: int = GRAPH_EVERY,
     ):
         super().__init__()
         model: Any = fold_norms(_checked(classifier))
         layout = recipe.model_layout
+        every = max(1, graph_every // hop)
         self.hop, self.window = hop, window
+        self.graph_every = every * hop if isinstance(model.backbone, CTRGCN) else None
         self.normalise = StepNormalise(recipe, coordinates)
         self.streams = StepStreams(recipe.streams, layout, coordinates, hop)
         self.fusion, backbone = model.fusion, model.backbone
-        self.data_norm = backbone.data_norm
+        self._keep_norm(backbone.data_norm, layout.num_joints)
         timing, blocks = self.streams.after, []
-        for block in backbone.blocks:
-            blocks.append(StepBlock(block, layout.num_joints, timing, window))
+        for number, block in enumerate(backbone.blocks):
+            due = Due(timing, every, number % every)
+            spatial = step_spatial(block.spatial, layout.num_joints, due, window)
+            blocks.append(StepBlock(block, spatial, layout.num_joints, timing))
             timing = blocks[-1].after
         if hop != 1 and hop % timing.rate:
             raise ExportError(f"hop={hop}: give 1, or a multiple of {timing.rate}")
@@ -127,9 +146,10 @@ class StepClassifier(nn.Module):
         self.head = model.head
         self.after = timing
         self.state_shapes = name_states(self)
+        self.clock = clock_of(self, hop)
         self.rings = tuple(
             name for name, module in self.named_modules()
-            if isinstance(module, Memory) and name in self.state_shapes
+            if isinstance(module, Stateful) and module.in_place
         )  # fmt: skip
         self.eval().requires_grad_(False)
 
@@ -147,24 +167,31 @@ class StepClassifier(nn.Module):
         Returns:
             Probabilities (P, classes), ``seen`` after the step, and the states after the step.
         """
-        tape = Tape(seen, dict(zip(self.state_shapes, states, strict=True)))
+        tape = self.tape(seen, states)
         logits = self.head(self.pooling(tape, self.features(tape, poses, confidence)))
         updated = (tape.updated[name] for name in self.state_shapes)
         return (logits.softmax(1), seen + self.hop, *updated)
+
+    def tape(self, seen: Tensor, states: Sequence[Tensor]) -> Tape:
+        """Return the tape of a step with the states that come in, in their order."""
+        moments = self.clock(seen, self.norm_scale.dtype)
+        return Tape(dict(zip(self.state_shapes, states, strict=True)), moments)
 
     def features(self, tape: Tape, poses: Tensor, confidence: Tensor) -> Tensor:
         """Return the newest features of the backbone, (P, K, V, C)."""
         streams = self.streams(tape, self.normalise(tape, poses, confidence))
         x = self.fusion(streams)[:, 0]
-        x = self._normed(x)
+        joints = x.shape[2]
+        x = (x * self.norm_scale + self.norm_offset).view(-1, x.shape[-1])
         for block in self.blocks:
             x = block(tape, x)
-        return x
+        return x.view(-1, self.after.frames, joints, x.shape[-1])
 
-    def _normed(self, x: Tensor) -> Tensor:
-        if isinstance(self.data_norm, JointNorm):
-            return self.data_norm(x)
-        return self.data_norm(x.flatten(2)[:, :, None]).view(x.shape)
+    def _keep_norm(self, norm: Any, joints: int) -> None:
+        """Keep the norm of joints and coordinates, as (V, C)."""
+        norm = norm.norm if isinstance(norm, JointNorm) else norm
+        for name, part in (("norm_scale", norm.scale), ("norm_offset", norm.offset)):
+            self.register_buffer(name, part.view(joints, -1))
 
     def initial_states(self, rows: int) -> tuple[Tensor, list[Tensor]]:
         """Return ``seen`` and the states at the start of a stream: all zeros."""

@@ -5,6 +5,7 @@ Transforms that take the place or the direction of a body where it is first seen
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,49 +22,97 @@ from har.data.transforms import (
 from har.data.transforms.landmarks import landmark_joints, point_joints
 from har.export.graph import Recipe
 from har.export.onnx_file import ExportError
-from har.export.stepwise.state import Memory, Stateful, Tape, Timing
+from har.export.stepwise.choice import Choice
+from har.export.stepwise.clock import Timing
+from har.export.stepwise.state import Memory, Stateful, Tape, read
 from har.samples import Batch
 from har.skeleton.layout import Layout
 from har.skeleton.streams import compute_stream
 
 LOOKS_AHEAD = ("joint_motion", "bone_motion", "velocity", "acceleration")
 OF_EACH_FRAME = (ConvertLayout, ScaleImage)
+PROBE = 1024.0
+"""How far out a map is probed: far enough that an origin some metres away rounds nothing off."""
+KNOWN = 2.0
+"""More than any confidence."""
 
 
-class Reference(Stateful):
-    """The frame that a transform refers to: joints and, as a last coordinate, confidence.
+class FirstSight(Stateful):
+    """Step form of a transform that refers to the first frame that shows some joints.
+
+    What such a transform does with all frames is one affine map. Once it is known it is kept, as
+    what it adds to the origin and to a unit of each axis, with a last row that says so; before, it
+    leaves the frames as they are.
 
     Args:
-        transform: looks at the first frame that shows some joints, or at the latest.
+        transform: of that kind.
         layout: of the joints that come in.
         coordinates: C of the joints.
     """
 
+    probes: Tensor
+    identity: Tensor
+
     def __init__(self, transform: Transform, layout: Layout, coordinates: int):
-        super().__init__((layout.num_joints, coordinates + 1))
-        self.transform = transform
-        self.layout = layout
+        super().__init__((coordinates + 2, coordinates))
+        self.transform, self.layout = transform, layout
         self.needed = needed_joints(transform, layout)
-        self.latest = isinstance(transform, Center) and transform.every_frame
+        probes = torch.zeros(layout.num_joints, coordinates)
+        probes[1 : coordinates + 1] = PROBE * torch.eye(coordinates)
+        self.register_buffer("probes", probes, persistent=False)
+        self.register_buffer("identity", torch.eye(coordinates), persistent=False)
 
     def forward(self, tape: Tape, batch: Batch) -> Batch:
-        """Transform a batch of one person a row, (P, 1, K, V, C), as what follows on the frame."""
-        kept = tape.states[self.name][:, None, None]
-        joints = torch.cat([kept[..., :-1], batch.joints], dim=2)
-        confidence = torch.cat([kept[..., -1], batch.confidence], dim=2)
-        self._keep(tape, joints[:, 0], confidence[:, 0])
-        known = _batch(joints, confidence)
-        out = self.transform(known, self.layout, torch.Generator())
-        return _batch(out.joints[:, :, 1:], out.confidence[:, :, 1:])
+        """Transform a batch of one person a row, (P, 1, K, V, C)."""
+        kept = tape.states[self.name]
+        shows = batch.confidence[:, 0, :, self.needed].amin(-1).amax(1)
+        new = shows > kept[:, -1, 0] * KNOWN
+        maps = Choice.apply(new.any(), self._maps(batch, new, kept), kept)
+        tape.updated[self.name] = maps
+        origin, linear = maps[:, None, None, :1], maps[:, None, None, 1:-1] + self.identity
+        seen = (batch.confidence > 0)[..., None]
+        joints = (batch.joints @ linear + origin) * seen
+        return _batch(joints, batch.confidence)
 
-    def _keep(self, tape: Tape, joints: Tensor, confidence: Tensor) -> None:
-        shown = (confidence[..., self.needed] > 0).all(-1).int()
-        last = shown.shape[1] - 1
-        place = last - shown.flip(1).argmax(1) if self.latest else shown.argmax(1)
-        found = shown.amax(1)[:, None, None]
-        frames = torch.cat([joints, confidence[..., None]], dim=-1)
-        index = place[:, None, None, None].expand(-1, 1, *frames.shape[2:])
-        tape.updated[self.name] = frames.gather(1, index)[:, 0] * found
+    def _maps(self, batch: Batch, new: Tensor, kept: Tensor) -> Tensor:
+        """Return the maps (P, C + 2, C), of the rows where ``new`` from the frames at hand."""
+        rows, corners = batch.joints.shape[0], self.shape[0] - 1
+        probes = self.probes.expand(rows, 1, 1, -1, -1)
+        joints = torch.cat([batch.joints, probes], dim=2)
+        confidence = torch.cat([batch.confidence, torch.ones_like(probes[..., 0])], dim=2)
+        moved = self.transform(_batch(joints, confidence), self.layout, torch.Generator())
+        change = moved.joints[:, 0, -1, :corners] - self.probes[:corners]
+        origin = change[:, :1]
+        linear = (change[:, 1:] - origin) / PROBE
+        known = torch.ones_like(origin)
+        return torch.where(new[:, None, None], torch.cat([origin, linear, known], dim=1), kept)
+
+
+class LatestPoint(Stateful):
+    """Step form of centring every frame: on the point, or where it was shown last.
+
+    Args:
+        transform: of that kind.
+        layout: of the joints that come in.
+        coordinates: C of the joints.
+    """
+
+    def __init__(self, transform: Center, layout: Layout, coordinates: int):
+        super().__init__((1, coordinates))
+        self.joints = needed_joints(transform, layout)
+
+    def forward(self, tape: Tape, batch: Batch) -> Batch:
+        """Centre a batch of one person a row, (P, 1, K, V, C)."""
+        shown = (batch.confidence[:, 0, :, self.joints] > 0).all(-1)[..., None, None]
+        points = batch.joints[:, 0, :, self.joints].mean(2, keepdim=True)
+        latest, origins = tape.states[self.name], []
+        for number in range(points.shape[1]):
+            latest = torch.where(shown[:, number], points[:, number], latest)
+            origins.append(latest)
+        tape.updated[self.name] = latest
+        seen = (batch.confidence > 0)[..., None]
+        joints = (batch.joints - torch.stack(origins, dim=1)[:, None]) * seen
+        return _batch(joints, batch.confidence)
 
 
 class StepNormalise(nn.Module):
@@ -82,8 +131,10 @@ class StepNormalise(nn.Module):
             if isinstance(transform, OF_EACH_FRAME):
                 self.plain[number] = (transform, layout)
                 steps.append(nn.Identity())
+            elif isinstance(transform, Center) and transform.every_frame:
+                steps.append(LatestPoint(transform, layout, coordinates))
             else:
-                steps.append(Reference(transform, layout, coordinates))
+                steps.append(FirstSight(transform, layout, coordinates))
             layout = transform.output_layout(layout)
         self.steps = nn.ModuleList(steps)
 
@@ -107,18 +158,29 @@ class StepStreams(nn.Module):
         super().__init__()
         self.names, self.layout = tuple(names), layout
         self.waits = any(name in LOOKS_AHEAD for name in names)
-        self.frames = Memory(2 * self.waits, (layout.num_joints, coordinates + 1), Timing(hop))
-        self.after = Timing(hop).later(int(self.waits))
+        timing, joints = Timing(hop), layout.num_joints
+        self.after = timing.later(int(self.waits))
+        if self.waits:
+            self.frames = Memory(2, joints, coordinates + 1, timing)
+            places = np.arange(self.frames.size)[:, None]
+            self.window = self.frames.reader(places, np.arange(joints))
 
     def forward(self, tape: Tape, batch: Batch) -> dict[str, Tensor]:
         """Return the streams, each (P, 1, K, V, C)."""
-        frames = torch.cat([batch.joints, batch.confidence[..., None]], dim=-1)[:, 0]
-        window = self.frames(tape, frames).all()[:, None]
-        joints, confidence = window[..., :-1], window[..., -1]
+        joints, confidence = (
+            self._window(tape, batch) if self.waits else (batch.joints, batch.confidence)
+        )
         streams = {
             name: compute_stream(name, joints, self.layout, confidence) for name in self.names
         }
         return {n: s[:, :, 1:-1] if self.waits else s for n, s in streams.items()}
+
+    def _window(self, tape: Tape, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return joints and confidence of the step's frames, a frame late, and those around."""
+        new = torch.cat([batch.joints, batch.confidence[..., None]], dim=-1)
+        window = read(tape, self.frames(tape, new), self.window)
+        window = window.view(-1, 1, self.frames.size, *new.shape[3:])
+        return window[..., :-1], window[..., -1]
 
 
 def needed_joints(transform: Transform, layout: Layout) -> list[int]:

@@ -92,21 +92,24 @@ def clip_means(
 def _listen(spatial: nn.Module, name: str, found: dict[str, Tensor]) -> None:
     """Let a spatial module of the clip model leave its means in ``found``."""
     if isinstance(spatial, ctrgcn.SpatialModule):
-        _keep_input(spatial.refined_graph, f"{name}.mean", found, lambda x: x)
+        _keep_input(spatial.refined_graph, f"{name}.mean", found, lambda x: x[:, None])
     if isinstance(spatial, aagcn.SpatialModule):
         _keep_input(spatial.graph, f"{name}.similarity", found, _similarity(spatial.graph))
         if isinstance(spatial.attention, aagcn.Attention):
             inner = f"{name}.attention"
-            _keep_input(spatial.attention, f"{inner}.joint_mean", found, lambda x: x.mean(1))
+            _keep_input(
+                spatial.attention, f"{inner}.joint_mean", found, lambda x: x.mean(1)[:, None]
+            )
             squeeze = spatial.attention.squeeze
-            _keep_input(squeeze, f"{inner}.channel_mean", found, lambda x: x)
+            _keep_input(squeeze, f"{inner}.channel_mean", found, lambda x: x[:, None, None])
 
 
 def _similarity(graph: aagcn.AdaptiveGraph) -> Callable[[Tensor], Tensor]:
     def similarity(x: Tensor) -> Tensor:
         embedded = graph.embed(x).view(*x.shape[:3], 2, graph.subsets, -1)
         sources, targets = embedded.permute(3, 0, 4, 2, 1, 5).flatten(-2)
-        return sources @ targets.transpose(-1, -2) / sources.shape[-1]
+        alike = sources @ targets.transpose(-1, -2) / sources.shape[-1]
+        return alike.flatten(1, 2)[:, None]
 
     return similarity
 

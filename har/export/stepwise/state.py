@@ -1,225 +1,133 @@
-"""The memory of a step-wise model, and when each of its layers is where in the stream.
+"""The memory of a step-wise model: rings of the latest maps, and means that run along.
 
 Letters: P rows, each one person; K frames of one layer in one step; V joints; C channels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from har.export.stepwise.clock import Clock, Moment, Reading, Share, Timing, Writing
+
 STATE, NEXT = "state.", "next."
 """How inputs that hold a state begin, and the outputs that hold it after the step."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Which frames of the stream a layer works on in one step.
+class Tape:
+    """The states of one step: those that came in, those that go out, and what the time says.
 
-    A convolution along time looks ahead, so a layer is behind the newest frame. A layer behind a
-    stride works on every second or fourth frame only. Steps of one frame serve all phases: then
-    such a layer works on each frame, and its taps are that far apart.
-
-    Attributes:
-        hop: frames of the stream that one step brings: 1, or a multiple of all strides together.
-        rate: frames of the stream between two frames of the layer.
-        delay: frames of the stream by which the layer is behind.
+    Args:
+        states: by name.
+        moments: what the clock of the model says.
     """
 
-    hop: int
-    rate: int = 1
-    delay: int = 0
-
-    @property
-    def frames(self) -> int:
-        """K, how many frames of the layer one step brings."""
-        return max(1, self.hop // self.rate)
-
-    @property
-    def divisor(self) -> int:
-        """Frames of the stream that make one map of the layer in a step."""
-        return self.hop // self.frames
-
-    @property
-    def spacing(self) -> int:
-        """How many of the layer's maps lie between two frames that belong to the same phase."""
-        return self.rate if self.hop == 1 else 1
-
-    def later(self, frames: int) -> "Timing":
-        """Return the timing that many frames of the layer behind."""
-        return replace(self, delay=self.delay + frames * self.rate)
-
-    def reduced(self, stride: int) -> tuple["Timing", int]:
-        """Return the timing behind a stride, and how many frames it waits to be in step."""
-        rate = self.rate * stride
-        if self.hop == 1:
-            return replace(self, rate=rate), 0
-        wait = (-self.delay % rate) // self.rate
-        return Timing(self.hop, rate, self.delay + wait * self.rate), wait
-
-    def positions(self, seen: Tensor) -> Tensor:
-        """Return the frame of the stream that each map of the step is, (P, K); negative before it.
-
-        Args:
-            seen: (P,) frames of the stream before this step.
-        """
-        places = [number * self.rate - self.delay for number in range(self.frames)]
-        return seen[:, None] + torch.tensor(places, device=seen.device)
-
-    def counted(self, seen: Tensor) -> Tensor:
-        """Return how many maps of the stream came so far, with this step, (P,)."""
-        step = 1 if self.hop == 1 else self.rate
-        last = self.positions(seen)[:, -1]
-        return (torch.div(last, step, rounding_mode="floor") + 1).clamp(min=0)
-
-
-class Tape:
-    """The states of one step: those that came in, and those that go out."""
-
-    def __init__(self, seen: Tensor, states: Mapping[str, Tensor]):
-        self.seen = seen
+    def __init__(self, states: Mapping[str, Tensor], moments: Mapping[Moment, Tensor]):
         self.states = dict(states)
         self.updated: dict[str, Tensor] = {}
-        self._known: dict[tuple[Any, ...], Tensor] = {}
-
-    def valid(self, timing: Timing, like: Tensor) -> Tensor:
-        """Return 1 for the maps of a layer that lie in the stream, 0 before it; as (P, K, 1, ...).
-
-        Args:
-            timing: of the layer.
-            like: (P, K, ...), gives dtype and rank.
-        """
-        key = ("valid", timing, like.dtype, like.dim())
-        if key not in self._known:
-            inside = (timing.positions(self.seen) >= 0).to(like.dtype)
-            self._known[key] = inside[(..., *[None] * (like.dim() - 2))]
-        return self._known[key]
-
-    def slots(self, timing: Timing, size: int, places: np.ndarray) -> Tensor:
-        """Return the slots of a ring in which maps of a layer lie, (P, *places.shape).
-
-        Args:
-            timing: of the layer.
-            size: of the ring.
-            places: which maps; ``size`` - 1 is the newest of this step, 0 the oldest that is kept.
-        """
-        key = ("slots", timing.divisor, timing.frames, size, places.shape, places.tobytes())
-        if key not in self._known:
-            steps = self.seen
-            if timing.divisor > 1:
-                steps = torch.div(steps, timing.divisor, rounding_mode="trunc")
-            after = torch.from_numpy(places + timing.frames)
-            self._known[key] = (steps.view(-1, *[1] * places.ndim) + after) % size
-        return self._known[key]
-
-    def places(self, timing: Timing, size: int) -> Tensor:
-        """Return where in rings of a size the maps of this step go: row and slot, (P, K, 2)."""
-        key = ("places", timing.divisor, timing.frames, size)
-        if key not in self._known:
-            slots = self.slots(timing, size, np.arange(size - timing.frames, size))
-            self._known[key] = torch.stack([self.rows(timing.frames), slots], dim=-1)
-        return self._known[key]
-
-    def rows(self, maps: int) -> Tensor:
-        """Return the number of each row, (P, maps)."""
-        key = ("rows", maps)
-        if key not in self._known:
-            rows = torch.arange(self.seen.shape[0], device=self.seen.device)
-            self._known[key] = rows[:, None].expand(-1, maps)
-        return self._known[key]
+        self.moments = moments
 
 
 class Stateful(nn.Module):
-    """A module that keeps one tensor from step to step; ``name_states`` gives it a name.
+    """Keeps one tensor from step to step; ``name_states`` gives it a name.
 
     Args:
         shape: of the tensor for one row.
+        in_place: a step only writes to it, so that one memory serves before and after.
+
+    Attributes:
+        moments: what it asks the clock for.
     """
 
     name = ""
 
-    def __init__(self, shape: tuple[int, ...]):
+    def __init__(self, shape: tuple[int, ...], in_place: bool = False):
         super().__init__()
-        self.shape = shape
+        self.shape, self.in_place = shape, in_place
+        self.moments: list[Moment] = []
 
 
 class Memory(Stateful):
     """Keeps the latest maps of a layer in a ring, so that a step writes only what is new.
 
+    Maps from before the stream are not written: there the ring has the zeros that it began with.
+
     Args:
         frames: how many maps of earlier steps are needed.
-        shape: of one map.
+        pieces: of a map that can be read apart, such as its joints.
+        channels: of a piece.
         timing: of the layer.
     """
 
-    def __init__(self, frames: int, shape: tuple[int, ...], timing: Timing):
-        self.frames, self.timing = frames, timing
-        self.size = frames + timing.frames
-        super().__init__((self.size if frames else 0, *shape))
+    def __init__(self, frames: int, pieces: int, channels: int, timing: Timing):
+        self.size, self.timing = frames + timing.frames, timing
+        super().__init__((self.size + 1, pieces, channels), in_place=True)
+        self.written = Writing(timing, self.size)
+        self.moments.append(self.written)
 
-    def forward(self, tape: Tape, x: Tensor) -> "Recent":
-        """Take the maps of this step, (P, K, ...); return them with those before."""
-        if self.frames == 0:
-            return Recent(tape, self, x)
-        places = tape.places(self.timing, self.size)
-        ring: Tensor = _WriteRing.apply(tape.states[self.name], places, x)
+    def reader(
+        self, places: np.ndarray, pieces: np.ndarray, shape: tuple[int, ...] = ()
+    ) -> Reading:
+        """Return what ``read`` needs to read some pieces.
+
+        Args:
+            places: which maps; 0 is the oldest that is kept, ``size`` - 1 the newest.
+            pieces: which of each; broadcasts with ``places`` to all that is read.
+            shape: of what is read but for the channels, the rows in its first axis; default
+                (P, all).
+        """
+        steps, which = np.broadcast_arrays(places + self.timing.frames, pieces)
+        entries = tuple(zip(steps.ravel().tolist(), which.ravel().tolist(), strict=True))
+        reading = Reading(self.timing.divisor, self.size, entries, shape)
+        self.moments.append(reading)
+        return reading
+
+    def forward(self, tape: Tape, x: Tensor) -> Tensor:
+        """Take the maps of this step, of any shape in the order (P, K, pieces, C).
+
+        Returns:
+            The ring, for ``read``.
+        """
+        maps = x.reshape(-1, self.timing.frames, *self.shape[1:])
+        ring: Tensor = WriteAt.apply(tape.states[self.name], tape.moments[self.written], maps)
         tape.updated[self.name] = ring
-        return Recent(tape, self, ring)
+        return ring
 
 
-class Recent:
-    """The latest maps of a layer: those that a memory kept, and behind them those of this step."""
-
-    def __init__(self, tape: Tape, memory: Memory, ring: Tensor):
-        self._tape, self._memory, self._ring = tape, memory, ring
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one map."""
-        return self._memory.shape[1:]
-
-    def take(self, places: np.ndarray) -> Tensor:
-        """Return maps (P, *places.shape, ...); 0 is the oldest, ``memory.size`` - 1 the newest."""
-        memory = self._memory
-        if memory.frames > 0:
-            slots = self._tape.slots(memory.timing, memory.size, places)
-            found: Tensor = _ReadRing.apply(self._ring, slots[..., None])
-            return found
-        if np.array_equal(places, np.arange(memory.size)):
-            return self._ring
-        return self._ring[:, torch.from_numpy(places)]
-
-    def all(self) -> Tensor:
-        """Return all maps in order, (P, size, ...)."""
-        return self.take(np.arange(self._memory.size))
+def read(tape: Tape, ring: Tensor, reading: Reading) -> Tensor:
+    """Return pieces of a ring, (*reading.shape, C)."""
+    found: Tensor = ReadAt.apply(ring, tape.moments[reading])
+    return found
 
 
-class _ReadRing(torch.autograd.Function):
-    """Reads slots (P, ..., 1) of rings (P, F, ...)."""
+class ReadAt(torch.autograd.Function):
+    """Reads a tensor at places (..., n), each the indices of its first n axes."""
 
     @staticmethod
-    def symbolic(graph: Any, ring: Any, slots: Any) -> Any:
-        return graph.op("GatherND", ring, slots, batch_dims_i=1)
+    def symbolic(graph: Any, kept: Any, places: Any) -> Any:
+        """Return the node of the graph."""
+        return graph.op("GatherND", kept, places, batch_dims_i=0)
 
     @staticmethod
-    def forward(ctx: Any, ring: Tensor, slots: Tensor) -> Tensor:  # noqa: ARG004
-        rows = torch.arange(len(ring)).view(-1, *[1] * (slots.dim() - 2))
-        return ring[rows, slots[..., 0]]
+    def forward(ctx: Any, kept: Tensor, places: Tensor) -> Tensor:  # noqa: ARG004
+        """Return what is there, (..., *rest)."""
+        return kept[tuple(places.unbind(-1))]
 
 
-class _WriteRing(torch.autograd.Function):
-    """Writes maps (P, K, ...) in slots (P, K, 2), each a row and a place in it, of rings."""
-
-    @staticmethod
-    def symbolic(graph: Any, ring: Any, slots: Any, maps: Any) -> Any:
-        return graph.op("ScatterND", ring, slots, maps)
+class WriteAt(torch.autograd.Function):
+    """Writes new values in a tensor at places (..., n), each the indices of its first n axes."""
 
     @staticmethod
-    def forward(ctx: Any, ring: Tensor, slots: Tensor, maps: Tensor) -> Tensor:  # noqa: ARG004
-        return ring.index_put((slots[..., 0], slots[..., 1]), maps)
+    def symbolic(graph: Any, kept: Any, places: Any, new: Any) -> Any:
+        """Return the node of the graph."""
+        return graph.op("ScatterND", kept, places, new)
+
+    @staticmethod
+    def forward(ctx: Any, kept: Tensor, places: Tensor, new: Tensor) -> Tensor:  # noqa: ARG004
+        """Return the tensor with the new values (..., *rest)."""
+        return kept.index_put(tuple(places.unbind(-1)), new)
 
 
 class RunningMean(Stateful):
@@ -230,36 +138,40 @@ class RunningMean(Stateful):
 
     Args:
         window: in frames of the layer.
-        shape: of what is averaged.
+        shape: (A, B) of what is averaged.
         timing: of the layer.
     """
 
-    def __init__(self, window: int, shape: tuple[int, ...], timing: Timing):
-        super().__init__(shape)
-        self.window = window
-        self.timing = timing
+    def __init__(self, window: int, shape: tuple[int, int], timing: Timing):
+        super().__init__((1, *shape))
+        step = 1 if timing.hop == 1 else timing.rate
+        self.share = Share(tuple(timing.offsets), step, window)
+        self.moments.append(self.share)
         self.frozen = False
 
     def forward(self, tape: Tape, x: Tensor) -> Tensor:
-        """Take (P, K, ...) in and return the mean (P, ...)."""
+        """Take (P, K, A, B) in and return the mean (P, 1, A, B)."""
         mean = tape.states[self.name]
         if not self.frozen:
-            mean = mean + self._change(tape, x, mean)
+            change = (x - mean) * tape.moments[self.share]
+            if len(self.share.offsets) > 1:
+                change = change.sum(1, keepdim=True)
+            mean = mean + change
         tape.updated[self.name] = mean
         return mean
-
-    def _change(self, tape: Tape, x: Tensor, mean: Tensor) -> Tensor:
-        inside = tape.valid(self.timing, x)
-        share = (self.timing.counted(tape.seen).clamp(1, self.window)).to(x.dtype)
-        change = ((x - mean[:, None]) * inside).sum(1)
-        return change / share.view(-1, *[1] * (change.dim() - 1))
 
 
 def name_states(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """Name every state after the place of its module; return their shapes for one row."""
     shapes = {}
     for name, module in model.named_modules():
-        if isinstance(module, Stateful) and 0 not in module.shape:
+        if isinstance(module, Stateful):
             module.name = name
             shapes[name] = module.shape
     return shapes
+
+
+def clock_of(model: nn.Module, hop: int) -> Clock:
+    """Return the clock that says all that the parts of a model ask for."""
+    parts = [module for module in model.modules() if isinstance(module, Stateful)]
+    return Clock([moment for part in parts for moment in part.moments], hop)
