@@ -41,7 +41,7 @@ from har.models.heads import LinearHead
 from har.models.temporal.average import GlobalAverage
 from har.paths import store_root
 from har.record import provenance, read_json, write_json_atomic
-from har.run.stepping import SEEN, Stream, run_steps, step_through, write_step_graph
+from har.run.exports.steps import SEEN, Stream, run_steps, step_through, write_step_graph
 from har.skeleton.layout import load_layout
 
 BACKBONES = ("stgcn", "stgcnpp", "stgcnpp_small", "aagcn", "agcn2s", "ctrgcn")

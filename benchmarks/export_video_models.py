@@ -15,9 +15,9 @@ from har.errors import HarError
 from har.export.bundle import MODEL
 from har.export.onnx_file import open_session, run_session
 from har.run.assemble import assemble
-from har.run.export_facts import outputs_of
-from har.run.exporting_video import example_inputs, write_video_graph
-from har.run.trained import Trained
+from har.run.exports.facts import outputs_of
+from har.run.exports.trained import Trained
+from har.run.exports.video import example_inputs, write_video_graph
 
 CLIPS, CLIPS_OF_LARGE = 4, 1
 ONE_FOLD = ("protocol.fold=1", "sampling.test.views=1")

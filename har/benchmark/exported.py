@@ -10,8 +10,8 @@ import torch
 from har.benchmark.measures import Exports
 from har.edge.bench import bench
 from har.record import read_json
-from har.run.exporting import export
-from har.run.stepping import export_steps
+from har.run.exports.bundle import export
+from har.run.exports.steps import export_steps
 
 BENCH_SECONDS = 1.0
 

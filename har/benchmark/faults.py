@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from har.benchmark.measures import RobustnessSubset
-from har.run.robustness import Benchmark, robustness
+from har.run.robustness.methods import Benchmark, robustness
 
 NAME = "cell"
 
 
 def measure_robustness(checkpoint: Path, subset: RobustnessSubset, scratch: Path) -> dict[str, Any]:
-    """Test a checkpoint on corrupted clips; see ``har.run.robustness``.
+    """Test a checkpoint on corrupted clips; see ``har.run.robustness.methods``.
 
     Args:
         checkpoint: of a run.

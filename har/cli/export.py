@@ -33,13 +33,13 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     settings = read_key_values(arguments, _READERS, REQUIRED)
     if "hop" in settings:
-        from har.run.stepping import export_steps
+        from har.run.exports.steps import export_steps
 
         export_steps(**_step_settings(settings))
         return 0
     if "graph_every" in settings:
         raise ConfigError("graph_every= has no meaning without hop=: only steps keep graphs")
-    from har.run.exporting import export
+    from har.run.exports.bundle import export
 
     export(**settings)
     return 0

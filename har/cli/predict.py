@@ -33,14 +33,14 @@ def run(arguments: Sequence[str]) -> int:
         print(USAGE)
         return 0
     request = parse_arguments(arguments)
-    from har.run.predicting import PredictRequest, predict_video
+    from har.run.watch.predicting import PredictRequest, predict_video
 
     predict_video(PredictRequest(**request))
     return 0
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
-    """Read ``key=value`` arguments as the values of ``har.run.predicting.PredictRequest``.
+    """Read ``key=value`` arguments as the values of ``har.run.watch.predicting.PredictRequest``.
 
     Raises:
         ConfigError: lists every argument that is unknown, given twice, malformed or missing.

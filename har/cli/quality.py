@@ -67,21 +67,21 @@ def list_measures(arguments: Sequence[str]) -> None:
 
 def report(arguments: Sequence[str]) -> None:
     """Write the report of a dataset."""
-    from har.run.quality_report import quality_report
+    from har.run.quality.report import quality_report
 
     quality_report(**_read("report", arguments))
 
 
 def calibrate(arguments: Sequence[str]) -> None:
     """Write rules from good clips."""
-    from har.run.quality_report import calibrate as write_rules
+    from har.run.quality.report import calibrate as write_rules
 
     write_rules(**_read("calibrate", arguments))
 
 
 def match(arguments: Sequence[str]) -> None:
     """Write a transform group from measured conditions."""
-    from har.run.quality_report import match as write_transforms
+    from har.run.quality.report import match as write_transforms
 
     write_transforms(**_read("match", arguments))
 

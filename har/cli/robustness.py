@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     if list(arguments) == ["list=true"]:
         return _list()
     settings = parse_arguments(arguments)
-    from har.run.robustness import Benchmark, robustness
+    from har.run.robustness.methods import Benchmark, robustness
 
     asked = {key: settings.pop(key) for key in BENCHMARK if key in settings}
     robustness(**settings, benchmark=Benchmark(**asked))
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
-    """Read ``key=value`` arguments of ``har.run.robustness.robustness`` and its ``Benchmark``.
+    """Read ``key=value`` arguments of ``robustness`` and its ``Benchmark``.
 
     Raises:
         ConfigError: lists every argument that is unknown, given twice, malformed or missing.

@@ -23,7 +23,7 @@ from har.models.multi_stream import MultiStreamClassifier
 from har.paths import project_root
 from har.run.loading import loading
 from har.run.pairs import build_fused_classifier, build_paired_data, is_fused
-from har.run.quality import Quality, apply_filters
+from har.run.quality.experiment import Quality, apply_filters
 from har.run.sources import Source, combine, describe_split, open_sources, open_store
 from har.run.video import build_video_classifier, build_video_data
 from har.skeleton.layout import Layout

@@ -26,7 +26,7 @@ from har.evaluation.training_curves import read_training_curves, training_figure
 from har.evaluation.video_strip import draw_frames
 from har.record import copy_file_atomic, write_json_atomic
 from har.run.folder import RESULTS
-from har.run.quality import Quality, append_verdicts
+from har.run.quality.experiment import Quality, append_verdicts
 from har.run.testing import TestSet, taxonomy_scores
 from har.skeleton.layout import load_layout
 

@@ -33,7 +33,7 @@ from har.run.folder import (
     start_folder,
 )
 from har.run.outputs import check_same_data
-from har.run.quality import apply_filters
+from har.run.quality.experiment import apply_filters
 from har.run.sources import Source, combine, describe_split, open_sources
 from har.run.starting import start_from
 from har.run.trainer import check_monitor, close_loggers, make_trainer

@@ -32,7 +32,7 @@ from har.run.outputs import (
     summarise,
     write_outputs,
 )
-from har.run.quality import describe_quality
+from har.run.quality.experiment import describe_quality
 from har.run.starting import start_from
 from har.run.testing import TestSet, predict
 from har.run.trainer import check_monitor, close_loggers, make_trainer

@@ -11,7 +11,7 @@ from har.export.stepwise.model import StepClassifier
 from har.export.stepwise.state import NEXT, STATE
 from har.models.skeleton.ctrgcn import CTRGCN
 from har.models.skeleton.stgcnpp import STGCNPP
-from har.run.stepping import SEEN, Stream, run_steps, write_step_graph
+from har.run.exports.steps import SEEN, Stream, run_steps, write_step_graph
 
 WINDOW, FRAMES = 24, 64
 

@@ -15,7 +15,7 @@ from har.errors import CheckpointError, ConfigError, HarError
 from har.run import evaluate, train
 from har.run.assemble import assemble, open_store
 from har.run.checkpoints import CheckpointFiles, make_record, read_checkpoint
-from har.run.exporting import export
+from har.run.exports.bundle import export
 from har.samples import Clip
 from har.skeleton.convert import conversion
 from har.skeleton.layout import load_layout

@@ -7,8 +7,8 @@ from har.cli import main
 from har.errors import ConfigError
 from har.export import parity
 from har.export.onnx_file import ExportError, open_session, run_session
-from har.run.exporting import export
-from har.run.stepping import export_steps
+from har.run.exports.bundle import export
+from har.run.exports.steps import export_steps
 
 
 @pytest.fixture(scope="module")

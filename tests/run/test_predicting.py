@@ -23,11 +23,11 @@ from har.errors import CheckpointError, ConfigError
 from har.evaluation.predictions import Predictions
 from har.pose.camera import PinholeCamera
 from har.pose.estimators import ESTIMATORS, EstimatorKind
-from har.run.annotated_video import Annotator, VideoWriter
-from har.run.predicting import PredictRequest, predict_video
-from har.run.recogniser import Recogniser
 from har.run.training import RunResult
-from har.run.watching import EventList, Look, Watcher
+from har.run.watch.annotated_video import Annotator, VideoWriter
+from har.run.watch.predicting import PredictRequest, predict_video
+from har.run.watch.recogniser import Recogniser
+from har.run.watch.watching import EventList, Look, Watcher
 
 av = pytest.importorskip("av")
 pytest.importorskip("cv2")
@@ -122,7 +122,7 @@ def test_a_clip_gets_the_probabilities_that_testing_gave_it(finished, workplace)
 
 
 def test_a_2d_checkpoint_is_refused(ckpt, monkeypatch):
-    import har.run.recogniser as module
+    import har.run.watch.recogniser as module
 
     monkeypatch.setattr(module, "POSE_DIMS", 2)
     with pytest.raises(CheckpointError, match="was trained on the 2D poses"):

@@ -19,8 +19,8 @@ from har.quality.video_pass import video_measures
 from har.run import train
 from har.run.assemble import assemble
 from har.run.checkpoints import make_record
-from har.run.quality import measured
-from har.run.quality_report import calibrate, match, quality_report
+from har.run.quality.experiment import measured
+from har.run.quality.report import calibrate, match, quality_report
 
 RULES: list[dict[str, Any]] = [
     {"_target_": "har.quality.filters.Percentile", "measure": "jitter", "most": 75},

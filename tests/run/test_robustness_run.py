@@ -23,7 +23,7 @@ from har.evaluation.predictions import Predictions
 from har.quality.corruptions import POSE_CORRUPTIONS, pose_corruption
 from har.record import read_json
 from har.run.assemble import open_store
-from har.run.robustness import Benchmark, robustness
+from har.run.robustness.methods import Benchmark, robustness
 from har.samples import Clip
 
 SMALL = Benchmark(("joint_jitter", "person_swap", "frame_dropout"), (1, 5), bootstrap=20, clips=12)

@@ -18,9 +18,9 @@ from har.export.paired import PairedClassifier
 from har.export.video import FrameClassifier, named_ports
 from har.models.cost import parameter_count
 from har.models.video.classifier import VideoClassifier
-from har.run.export_facts import window_seconds
-from har.run.export_proof import DTYPES, Proof
-from har.run.trained import Trained, evenly_spread
+from har.run.exports.facts import window_seconds
+from har.run.exports.proof import DTYPES, Proof
+from har.run.exports.trained import Trained, evenly_spread
 from har.samples import Batch
 
 CLIPS_AT_ONCE = 2

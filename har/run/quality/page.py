@@ -14,9 +14,9 @@ from har.quality.coverage import AXES, Coverage, cover
 from har.quality.filters import Verdicts, rejects
 from har.quality.measure import Measure
 from har.record import write_bytes_atomic
-from har.run.quality_sources import Measured
+from har.run.quality.sources import Measured
 
-PAGE, TEMPLATE = "index.html", "quality.html"
+PAGE, TEMPLATE = "index.html", "page.html"
 _BINS = 28
 _WIDTH, _HEIGHT = 236, 64
 _SHOWN_DIFFERENCES = 12
@@ -42,7 +42,7 @@ def write_page(
         content: of ``quality.json``.
         worst: rows of the clips to show.
     """
-    template = Template(files("har.run").joinpath(TEMPLATE).read_text(encoding="utf-8"))
+    template = Template(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     text = template.substitute(
         style=page_style(),
         name=escape(own.name),

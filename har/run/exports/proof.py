@@ -11,7 +11,7 @@ import torch
 from har.export.onnx_file import open_session, run_session
 from har.export.parity import ACCURACY_LOSS_FLAGGED, LIMITS, check_parity, compare
 from har.export.quantise import quantise
-from har.run.trained import Trained, batch_probabilities
+from har.run.exports.trained import Trained, batch_probabilities
 from har.samples import Batch
 
 CALIBRATION_CLIPS = 64

@@ -17,7 +17,7 @@ from har.export.onnx_file import Port
 from har.run.assemble import Experiment
 from har.run.checkpoints import load_weights, read_checkpoint
 from har.run.evaluating import restore
-from har.run.export_facts import Outputs, outputs_of
+from har.run.exports.facts import Outputs, outputs_of
 from har.samples import Batch
 
 CLIPS_AT_ONCE = 8

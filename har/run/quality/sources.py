@@ -26,7 +26,7 @@ from har.quality.pose_pass import pose_measures
 from har.quality.video_pass import VERSION, VideoMeasures, measure_videos, video_measures
 from har.quality.video_picture import shrink
 from har.record import write_bytes_atomic
-from har.run.quality import measured
+from har.run.quality.experiment import measured
 from har.skeleton.layout import load_layout
 from har.video import open_video
 

@@ -9,7 +9,7 @@ from har.evaluation.report_table import percent
 from har.export.bundle import CARD
 from har.export.stepwise.state import NEXT, STATE
 from har.run.evaluating import run_folder
-from har.run.trained import Trained
+from har.run.exports.trained import Trained
 
 
 def write_card(path: Path, trained: Trained, content: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from har.pose import Person
 from har.pose.extraction import fill_gaps
-from har.run.recogniser import Recogniser
+from har.run.watch.recogniser import Recogniser
 from har.skeleton.layout import Layout
 
 LEAST_SEEN = 0.5

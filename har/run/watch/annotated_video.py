@@ -16,7 +16,7 @@ from har.evaluation.style import BLUE, GREEN, INK, ORANGE, PALE, shorten
 from har.extras import require
 from har.pose import Person
 from har.pose.privacy import hide
-from har.run.watching import Look
+from har.run.watch.watching import Look
 from har.skeleton.layout import Layout
 
 LEAST_HEIGHT = 480

@@ -18,9 +18,9 @@ from har.export.stepwise.model import GRAPH_EVERY, StepClassifier
 from har.export.stepwise.reference import clip_model_predictions
 from har.export.stepwise.state import NEXT, STATE
 from har.models.cost import parameter_count
-from har.run.export_card import describe, write_card
-from har.run.export_facts import bundle_facts
-from har.run.trained import Trained, load_trained
+from har.run.exports.card import describe, write_card
+from har.run.exports.facts import bundle_facts
+from har.run.exports.trained import Trained, load_trained
 
 STREAMS, STREAM_FRAMES = 4, 300
 SEEN = "frames_seen"

@@ -19,9 +19,9 @@ from har.pose.extraction import check_coordinates, every, frame_step
 from har.pose.live import FORGET_SEC, LIVE_SMOOTHING, LivePlace
 from har.pose.privacy import check_mode
 from har.record import provenance, write_json_atomic
-from har.run.annotated_video import Annotator, VideoWriter
-from har.run.recogniser import Recogniser
-from har.run.watching import Event, EventList, Look, Watcher
+from har.run.watch.annotated_video import Annotator, VideoWriter
+from har.run.watch.recogniser import Recogniser
+from har.run.watch.watching import Event, EventList, Look, Watcher
 from har.skeleton.layout import load_layout
 from har.video import Frame, VideoReader, open_video
 

@@ -17,8 +17,8 @@ from har.quality.calibrate import calibrated_rules, matching_augmentation
 from har.quality.coverage import AXES, Coverage, cells, compare, cover
 from har.quality.filters import Rule, Verdicts, judge
 from har.record import provenance, write_bytes_atomic, write_json_atomic
-from har.run.quality_page import PAGE, write_page
-from har.run.quality_sources import Measured, load_measured
+from har.run.quality.page import PAGE, write_page
+from har.run.quality.sources import Measured, load_measured
 
 SUMMARY, VALUES, VERDICTS = "quality.json", "values.parquet", "verdicts.csv"
 DEFAULT_RULES = {"pose": "default", "video": "video"}

@@ -24,8 +24,8 @@ from har.quality.corruptions import (
 from har.run.assemble import Experiment, build_data
 from har.run.checkpoints import load_weights, read_checkpoint
 from har.run.evaluating import on_one_device, restore, run_folder
-from har.run.robustness_clips import ClipFacts, check_plan, clip_facts, clips_plan
-from har.run.robustness_outputs import write_robustness
+from har.run.robustness.clips import ClipFacts, check_plan, clip_facts, clips_plan
+from har.run.robustness.outputs import write_robustness
 from har.run.testing import predict
 from har.run.trainer import make_trainer
 

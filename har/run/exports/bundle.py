@@ -25,11 +25,10 @@ from har.export.onnx_file import (
 )
 from har.export.parity import LIMITS
 from har.models.cost import parameter_count
-from har.run.export_card import describe, write_card
-from har.run.export_facts import bundle_facts, window_seconds
-from har.run.export_proof import DTYPES, Proof
-from har.run.exporting_video import check_video_export, write_video_graph
-from har.run.trained import (
+from har.run.exports.card import describe, write_card
+from har.run.exports.facts import bundle_facts, window_seconds
+from har.run.exports.proof import DTYPES, Proof
+from har.run.exports.trained import (
     InputShape,
     Trained,
     clip_batches,
@@ -40,6 +39,7 @@ from har.run.trained import (
     other_frames,
     ports,
 )
+from har.run.exports.video import check_video_export, write_video_graph
 
 PROOF_CLIPS = 256
 ANY_DTYPE = max(limits.max_difference for limits in LIMITS.values())

@@ -1,0 +1,1 @@
+"""Measures of camera conditions in experiments, and the report of a dataset."""

@@ -1,0 +1,1 @@
+"""A trained model on videos and cameras: who does what, drawn and told."""
