@@ -104,6 +104,8 @@ class DataConfig:
         adapter_options: for a generated dataset, what to generate; null for recorded ones.
         sources: several datasets by name, in place of card and store; each has its own protocol.
         layout: joint layout that all of them are converted to; null takes the first one's.
+        batch_size: clips of a training batch, over all processes.
+        eval_batch_size: most views of clips in a validation or test batch.
         balance: what an epoch shows equally often.
         video: for a dataset of videos.
         poses: of the people in them, where a model is to see both.

@@ -114,7 +114,16 @@ class TestBatches(Sampler[BatchRequest]):
             yield BatchRequest(self.rows[start : start + self.batch_size], _share_of_process(), 0)
 
 
-class ClipBatches(Dataset[Batch]):
+class Clips(Dataset[Batch]):
+    """Reads a requested batch."""
+
+    @property
+    def views(self) -> int:
+        """K, views of each clip in a batch."""
+        raise NotImplementedError
+
+
+class ClipBatches(Clips):
     """Reads a requested batch from a store in one vectorised step.
 
     Args:
@@ -129,6 +138,11 @@ class ClipBatches(Dataset[Batch]):
         self.sampler = sampler
         self.people = people
         self.training = training
+
+    @property
+    def views(self) -> int:
+        """K, views of each clip in a batch."""
+        return self.sampler.views
 
     def __getitem__(self, request: BatchRequest) -> Batch:
         rng = np.random.default_rng(request.seed) if self.training else None

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from har.data.balance import Balance, balance_weights
-from har.data.batches import BatchRequest, TestBatches, TrainingBatches
+from har.data.batches import BatchRequest, Clips, TestBatches, TrainingBatches
 from har.data.combined import ClipSource
 from har.data.splits import Split
 from har.data.transforms import Compose
@@ -22,7 +22,8 @@ class Loading(TypedDict, total=False):
 
     Attributes:
         batch_size: clips of a training batch, over all processes (default: 64).
-        eval_batch_size: clips of a validation or test batch (128).
+        eval_batch_size: most views of clips in a validation or test batch; those of one clip stay
+            together (128).
         repeat: how often an epoch shows each training clip, on average (1).
         balance: what an epoch shows equally often ("none").
         clip_weights: how often each training clip comes compared with others, on top of the
@@ -63,8 +64,8 @@ class BatchLoaders(pl.LightningDataModule):
         self,
         store: ClipSource,
         split: Split,
-        train_clips: Dataset[Batch],
-        test_clips: Dataset[Batch],
+        train_clips: Clips,
+        test_clips: Clips,
         **loading: Unpack[Loading],
     ):
         super().__init__()
@@ -114,12 +115,11 @@ class BatchLoaders(pl.LightningDataModule):
         """Return the validation batches; an empty list where the split has no validation part."""
         if len(self.split.val) == 0:
             return []
-        return self._loader(self.test_clips, TestBatches(self.split.val, self.eval_batch_size))
+        return self._loader(self.test_clips, self.in_order(self.split.val))
 
     def test_dataloader(self) -> DataLoader:
         """Return the batches of the part that ``tested`` names."""
-        rows = getattr(self.split, self.tested)
-        return self._loader(self.test_clips, TestBatches(rows, self.eval_batch_size))
+        return self._loader(self.test_clips, self.in_order(getattr(self.split, self.tested)))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Transform the batch on its device, drawing from the batch's own seed."""
@@ -129,6 +129,10 @@ class BatchLoaders(pl.LightningDataModule):
     def transform(self, batch: Batch, training: bool) -> Batch:
         """Normalise a batch and, in training, augment it."""
         raise NotImplementedError
+
+    def in_order(self, rows: np.ndarray) -> TestBatches:
+        """Return batches of rows of the store, as for validation and testing."""
+        return TestBatches(rows, max(1, self.eval_batch_size // self.test_clips.views))
 
     def _loader(
         self, clips: Dataset[Batch], batches: torch.utils.data.Sampler[BatchRequest]

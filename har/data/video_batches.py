@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset
 
-from har.data.batches import BatchRequest
+from har.data.batches import BatchRequest, Clips
 from har.data.combined_videos import VideoSource
 from har.data.sampling import Sampler
 from har.data.video_crops import Box, ClipView, Crop
@@ -22,7 +21,7 @@ FrameChoice = Callable[[int, np.ndarray], np.ndarray]
 """Keeps some of the positions (T,) that were proposed for a row of the store."""
 
 
-class VideoBatches(Dataset[Batch]):
+class VideoBatches(Clips):
     """Reads a requested batch.
 
     Args:
@@ -52,6 +51,11 @@ class VideoBatches(Dataset[Batch]):
         self.training = training
         self.augment = tuple(augment) if training else ()
         self.choose = choose
+
+    @property
+    def views(self) -> int:
+        """K, views of each clip in a batch."""
+        return self.sampler.views * len(self.crops)
 
     def __getitem__(self, request: BatchRequest) -> Batch:
         return self.read(*self.takes(request), request.seed)

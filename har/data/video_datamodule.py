@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Unpack
 
 import torch
-from torch.utils.data import Dataset
 
+from har.data.batches import Clips
 from har.data.combined_videos import VideoSource
 from har.data.loaders import BatchLoaders, Loading
 from har.data.splits import Split
@@ -28,8 +28,8 @@ class VideoDataModule(BatchLoaders):
         self,
         store: VideoSource,
         split: Split,
-        train_clips: Dataset[Batch],
-        test_clips: Dataset[Batch],
+        train_clips: Clips,
+        test_clips: Clips,
         augment: Sequence[VideoTransform] = (),
         **loading: Unpack[Loading],
     ):

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
-from har.data.batches import BatchRequest
+from har.data.batches import BatchRequest, Clips
 from har.data.video_batches import video_batch
 from har.data.video_store import VideoStore
 from har.errors import StoreError
@@ -89,7 +88,7 @@ def feature_array(folder: Path, shape: tuple[int, ...], meta: FeatureMeta) -> It
     write_json_atomic(folder / ABOUT, asdict(meta))
 
 
-class FeatureBatches(Dataset[Batch]):
+class FeatureBatches(Clips):
     """Reads a requested batch of features.
 
     Args:
@@ -102,6 +101,11 @@ class FeatureBatches(Dataset[Batch]):
         self.store = store
         self.features = features
         self.training = training
+
+    @property
+    def views(self) -> int:
+        """K, views of each clip in a batch."""
+        return 1 if self.training else self.features.array.shape[1]
 
     def __getitem__(self, request: BatchRequest) -> Batch:
         rows = request.rows[request.share]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from torch import nn
-from torch.utils.data import Dataset
 
 from har.config.build import build
 from har.config.targets import find_target
+from har.data.batches import Clips
 from har.data.combined_videos import CombinedVideos, VideoSource
 from har.data.loaders import BatchLoaders
 from har.data.splits import Split
@@ -20,7 +20,6 @@ from har.errors import ConfigError
 from har.models.video.classifier import VideoClassifier
 from har.models.video.precomputed import PrecomputedFeatures
 from har.run.loading import loading
-from har.samples import Batch
 
 Config = Mapping[str, Any]
 
@@ -42,9 +41,7 @@ def build_video_data(
     )
 
 
-def _clips(
-    store: VideoSource, split: Split, config: Config
-) -> tuple[Dataset[Batch], Dataset[Batch]]:
+def _clips(store: VideoSource, split: Split, config: Config) -> tuple[Clips, Clips]:
     """Return what reads batches for training, and for testing."""
     video, sampling = config["data"]["video"], config["sampling"]
     if video["features"]:

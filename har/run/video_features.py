@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from har.data.batches import TestBatches
 from har.data.video_datamodule import VideoDataModule
 from har.data.video_features import FeatureMeta, feature_array
 from har.data.video_store import VideoStore
@@ -39,7 +38,7 @@ def extract_features(config: Mapping[str, Any], out: Path) -> tuple[int, ...]:
         raise ConfigError(f"{store.origin} holds no videos")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     classifier: Any = experiment.module.classifier.eval().to(device)
-    requests = TestBatches(np.arange(len(store.index)), config["data"]["eval_batch_size"])
+    requests = data.in_order(np.arange(len(store.index)))
     pieces = (
         (request.rows, data.test_clips[request].to(device))
         for request in tqdm(requests, desc="features", unit="batch")

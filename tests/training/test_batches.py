@@ -191,6 +191,12 @@ def test_loaders_serve_the_parts_of_the_split(store):
     assert data.people == 2
 
 
+@pytest.mark.parametrize(("size", "views"), [(1, [2] * 7), (5, [4, 4, 4, 2]), (14, [14])])
+def test_an_evaluation_batch_has_no_more_views_than_told(store, size, views):
+    loader = data_module(store, eval_batch_size=size).test_dataloader()
+    assert [len(batch.joints) for batch in loader] == views
+
+
 def test_augmentation_follows_from_the_seed_of_the_batch_and_is_for_training_only(store):
     data = data_module(store)
     batch = next(iter(data.train_dataloader()))
