@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from export_helper import clips, expected, recipe
+from torch import nn
 
 from har.cli.models import backbone_names
 from har.config.compose import compose_unchecked, to_plain
@@ -61,17 +62,29 @@ def test_file_in_half_precision_is_near_the_model(name, tmp_path):
     check_file(name, torch.float16, LIMITS["fp16"].max_difference, tmp_path)
 
 
+def settle(model, of, poses, confidence):
+    """Move every number, and take batch norm statistics as a training would."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape))
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None  # the plain mean
+    model.train()
+    expected(model, of, poses, confidence)
+    model.eval()
+
+
 def check_file(name, dtype, limit, tmp_path):
     words = [SMALL, f"model/{name}"] if "=" in name else [f"model/backbone={name}"]
     streams = ("joint", "bone") if name.startswith("fusion") else ("joint",)
     config = to_plain(compose_unchecked([*words, f"sampling.frames={FRAMES}", "data=nwucla"]))
     of = recipe(streams)
     torch.manual_seed(0)
-    model = build_classifier(config["model"], of.model_layout, 3, streams, CLASSES).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.02 * torch.randn(parameter.shape))
+    model = build_classifier(config["model"], of.model_layout, 3, streams, CLASSES)
     poses, confidence = clips(3, 2, FRAMES)
+    settle(model, of, poses, confidence)
     axes = ("clips", "people", FRAMES, poses.shape[3])
     inputs = (Port("poses", "float32", (*axes, 3)), Port("confidence", "float32", axes))
     outputs = (Port("probabilities", "float32", ("clips", CLASSES)),)
