@@ -197,6 +197,8 @@ def _write_in_processes(
         raise _worker_died(writer.folder, parts) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        for left in writer.folder.glob(f"*{_UNFINISHED}"):  # by workers that were ended
+            shutil.rmtree(left)
 
 
 def _worker_died(folder: Path, parts: Sequence[Part]) -> StoreError:
