@@ -20,6 +20,7 @@ from har.data.transforms import (
     Transform,
 )
 from har.data.transforms.landmarks import landmark_joints, point_joints
+from har.data.transforms.masking import seen, seen_from
 from har.export.graph import Recipe
 from har.export.onnx_file import ExportError
 from har.export.stepwise.choice import Choice
@@ -70,9 +71,7 @@ class FirstSight(Stateful):
         maps = Choice.apply(new.any(), self._maps(batch, new, kept), kept)
         tape.updated[self.name] = maps
         origin, linear = maps[:, None, None, :1], maps[:, None, None, 1:-1] + self.identity
-        seen = (batch.confidence > 0)[..., None]
-        joints = (batch.joints @ linear + origin) * seen
-        return _batch(joints, batch.confidence)
+        return _batch((batch.joints @ linear + origin) * seen(batch), batch.confidence)
 
     def _maps(self, batch: Batch, new: Tensor, kept: Tensor) -> Tensor:
         """Return the maps (P, C + 2, C), of the rows where ``new`` from the frames at hand."""
@@ -110,9 +109,8 @@ class LatestPoint(Stateful):
             latest = torch.where(shown[:, number], points[:, number], latest)
             origins.append(latest)
         tape.updated[self.name] = latest
-        seen = (batch.confidence > 0)[..., None]
-        joints = (batch.joints - torch.stack(origins, dim=1)[:, None]) * seen
-        return _batch(joints, batch.confidence)
+        origin = torch.stack(origins, dim=1)[:, None]
+        return _batch(seen_from(batch, origin), batch.confidence)
 
 
 class StepNormalise(nn.Module):
@@ -140,8 +138,8 @@ class StepNormalise(nn.Module):
 
     def forward(self, tape: Tape, poses: Tensor, confidence: Tensor) -> Batch:
         """Map poses (P, K, V, C) to a normalised batch of one person a row."""
-        seen = (confidence > 0)[..., None]
-        batch = _batch(torch.where(seen, poses, 0)[:, None], confidence[:, None])
+        shown = torch.where((confidence > 0)[..., None], poses, 0)
+        batch = _batch(shown[:, None], confidence[:, None])
         for number, step in enumerate(self.steps):
             if number in self.plain:
                 transform, layout = self.plain[number]

@@ -15,16 +15,12 @@ from har.errors import ConfigError
 from har.export.bundle import CARD, MODEL, staged_folder, write_manifest
 from har.export.graph import PoseClassifier
 from har.export.onnx_file import (
-    EXPORTER,
-    OPSET,
     ExportError,
-    Port,
     open_session,
     run_session,
     write_onnx,
 )
 from har.export.parity import LIMITS
-from har.models.cost import parameter_count
 from har.run.exports.card import describe, write_card
 from har.run.exports.facts import bundle_facts, window_seconds
 from har.run.exports.proof import DTYPES, Proof
@@ -32,6 +28,7 @@ from har.run.exports.trained import (
     InputShape,
     Trained,
     clip_batches,
+    describe_graph,
     example,
     graph_inputs,
     input_shape,
@@ -104,7 +101,8 @@ def _write_graph(trained: Trained, precision: str, clips: int, folder: Path) -> 
     found = proof.prove(path, precision)
     seconds = window_seconds(trained.experiment, trained.config)
     window = {**asdict(shape), "seconds": round(seconds, 3)}
-    about = _describe_model(trained, precision, *ports(trained, shape))
+    inputs, outputs = ports(trained, shape)
+    about = describe_graph(trained, "clip", precision, inputs, outputs, _backbone(trained.config))
     return {"model": about, "window": window, **found}
 
 
@@ -128,22 +126,6 @@ def _right_on(graph: PoseClassifier, inputs: tuple[Tensor, Tensor], path: Path) 
     except ExportError:
         return False
     return bool(np.abs(found - graph(*inputs).numpy()).max() < ANY_DTYPE)
-
-
-def _describe_model(
-    trained: Trained, precision: str, inputs: tuple[Port, ...], outputs: tuple[Port, ...]
-) -> dict[str, Any]:
-    return {
-        "file": MODEL,
-        "kind": "clip",
-        "precision": precision,
-        "opset": OPSET,
-        "exporter": EXPORTER,
-        "inputs": [asdict(port) for port in inputs],
-        "outputs": [asdict(port) for port in outputs],
-        "parameters": parameter_count(trained.experiment.module.classifier),
-        "backbone": _backbone(trained.config),
-    }
 
 
 def _facts(trained: Trained) -> dict[str, Any]:

@@ -11,16 +11,15 @@ import torch
 from torch import Tensor
 
 from har.export.bundle import CARD, MODEL, staged_folder, write_manifest
-from har.export.onnx_file import EXPORTER, OPSET, Port, open_session, run_session, write_onnx
+from har.export.onnx_file import Port, open_session, run_session, write_onnx
 from har.export.parity import LIMITS, check_parity, compare
 from har.export.stepwise.choice import write_choices
 from har.export.stepwise.model import GRAPH_EVERY, StepClassifier
 from har.export.stepwise.reference import clip_model_predictions
 from har.export.stepwise.state import NEXT, STATE
-from har.models.cost import parameter_count
 from har.run.exports.card import describe, write_card
 from har.run.exports.facts import bundle_facts
-from har.run.exports.trained import Trained, load_trained
+from har.run.exports.trained import Trained, describe_graph, load_trained
 
 STREAMS, STREAM_FRAMES = 4, 300
 SEEN = "frames_seen"
@@ -85,18 +84,9 @@ def _write_graph(trained: Trained, model: StepClassifier, path: Path) -> dict[st
     coordinates, classes = trained.experiment.store.coordinates, len(trained.outputs.names)
     inputs, outputs = write_step_graph(model, layout.num_joints, coordinates, classes, path)
     parity, against_clips = _prove(trained, model, path)
-    about = {
-        "file": MODEL,
-        "kind": "step",
-        "precision": "fp32",
-        "opset": OPSET,
-        "exporter": EXPORTER,
-        "inputs": [asdict(port) for port in inputs],
-        "outputs": [asdict(port) for port in outputs],
-        "in_place": [STATE + name for name in model.rings],
-        "parameters": parameter_count(classifier),
-        "backbone": type(classifier.backbone).__name__,
-    }
+    backbone = type(classifier.backbone).__name__
+    about = describe_graph(trained, "step", "fp32", inputs, outputs, backbone)
+    about["in_place"] = [STATE + name for name in model.rings]
     window = {
         "frames": model.window,
         "frames_per_step": model.hop,

@@ -1,7 +1,7 @@
 """A trained model beside its clips, as an export sees it: shapes, inputs, what it should say."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from torch import Tensor
 from har.config.build import build
 from har.data.batches import ClipBatches, TestBatches
 from har.errors import HarError
+from har.export.bundle import MODEL
 from har.export.graph import PoseClassifier, Recipe
-from har.export.onnx_file import Port
+from har.export.onnx_file import EXPORTER, OPSET, Port
+from har.models.cost import parameter_count
 from har.run.assemble import Experiment
 from har.run.checkpoints import load_weights, read_checkpoint
 from har.run.evaluating import restore
@@ -156,3 +158,25 @@ def batch_probabilities(trained: Trained, batch: Batch) -> np.ndarray:
     mass = outputs.astype(np.float64) @ trained.outputs.projection
     total = mass.sum(1, keepdims=True)
     return np.divide(mass, total, out=np.full_like(mass, 1 / mass.shape[1]), where=total > 0)
+
+
+def describe_graph(
+    trained: Trained,
+    kind: str,
+    precision: str,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    backbone: str,
+) -> dict[str, Any]:
+    """Return what ``bundle.json`` says of a graph under ``model``."""
+    return {
+        "file": MODEL,
+        "kind": kind,
+        "precision": precision,
+        "opset": OPSET,
+        "exporter": EXPORTER,
+        "inputs": [asdict(port) for port in inputs],
+        "outputs": [asdict(port) for port in outputs],
+        "parameters": parameter_count(trained.experiment.module.classifier),
+        "backbone": backbone,
+    }

@@ -1,7 +1,6 @@
 """From a classifier of video to its graph, proven on real clips."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,13 @@ from torch import Tensor, nn
 
 from har.data.batches import TestBatches
 from har.data.video_features import FeatureBatches
-from har.export.bundle import MODEL
-from har.export.onnx_file import EXPORTER, OPSET, ExportError, kept_inputs, write_onnx
+from har.export.onnx_file import ExportError, kept_inputs, write_onnx
 from har.export.paired import PairedClassifier
 from har.export.video import FrameClassifier, named_ports
-from har.models.cost import parameter_count
 from har.models.video.classifier import VideoClassifier
 from har.run.exports.facts import window_seconds
 from har.run.exports.proof import DTYPES, Proof
-from har.run.exports.trained import Trained, evenly_spread
+from har.run.exports.trained import Trained, describe_graph, evenly_spread
 from har.samples import Batch
 
 CLIPS_AT_ONCE = 2
@@ -67,19 +64,11 @@ def write_video_graph(trained: Trained, precision: str, clips: int, path: Path) 
     backbones = [classifier.backbone] if isinstance(classifier, VideoClassifier) else [
         classifier.pose.backbone, classifier.video.backbone
     ]  # fmt: skip
+    kind = "video" if names == ["frames"] else "poses_and_video"
+    backbone = " + ".join(type(backbone).__name__ for backbone in backbones)
     seconds = window_seconds(trained.experiment, trained.config)
     return {
-        "model": {
-            "file": MODEL,
-            "kind": "video" if names == ["frames"] else "poses_and_video",
-            "precision": precision,
-            "opset": OPSET,
-            "exporter": EXPORTER,
-            "inputs": [asdict(port) for port in inputs],
-            "outputs": [asdict(port) for port in outputs],
-            "parameters": parameter_count(classifier),
-            "backbone": " + ".join(type(backbone).__name__ for backbone in backbones),
-        },
+        "model": describe_graph(trained, kind, precision, inputs, outputs, backbone),
         "window": {
             "frames": int(trained.config["sampling"]["frames"]), "seconds": round(seconds, 3),
         },
