@@ -92,6 +92,14 @@ class TemporalConv(nn.Module):
         return self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
+def each_nth_frame(x: Tensor, stride: int) -> Tensor:
+    """Return every ``stride``-th frame of (P, T, V, C).
+
+    All frames are no slice, whose gradient would be copied.
+    """
+    return x if stride == 1 else x[:, ::stride]
+
+
 def aggregate(features: Tensor, adjacency: Tensor) -> Tensor:
     """Sum joint features over a stack of K graphs, without a permutation.
 
@@ -105,7 +113,7 @@ def aggregate(features: Tensor, adjacency: Tensor) -> Tensor:
     people, frames, joints, channels = features.shape
     graphs = adjacency.shape[0]
     stacked = features.reshape(people * frames, joints * graphs, channels // graphs)
-    weights = adjacency.permute(2, 1, 0).reshape(adjacency.shape[2], joints * graphs)
+    weights = _weights_as(features, adjacency.permute(2, 1, 0).reshape(-1, joints * graphs))
     out = torch.bmm(weights.expand(people * frames, -1, -1), stacked)
     return out.view(people, frames, adjacency.shape[2], channels // graphs)
 
@@ -121,10 +129,15 @@ def aggregate_apart(features: Tensor, adjacency: Tensor) -> Tensor:
         (P, T, W, K*C); channel k*C + c holds the sum over v of adjacency[k, v, w] * features[v, c].
     """
     people, frames, joints, channels = features.shape
-    weights = adjacency.permute(2, 0, 1).reshape(-1, joints)
+    weights = _weights_as(features, adjacency.permute(2, 0, 1).reshape(-1, joints))
     by_frame = features.reshape(people * frames, joints, channels)
     out = torch.bmm(weights.expand(people * frames, -1, -1), by_frame)
     return out.view(people, frames, adjacency.shape[2], -1)
+
+
+def _weights_as(features: Tensor, weights: Tensor) -> Tensor:
+    """Return the weights in the type of the features: autocast would turn a copy a frame later."""
+    return weights.to(features.dtype)
 
 
 def mean_over_people(features: Tensor, person_mask: Tensor) -> Tensor:

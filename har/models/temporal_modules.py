@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from har.models.layers import ChannelsLastBatchNorm, TemporalConv
+from har.models.layers import ChannelsLastBatchNorm, TemporalConv, each_nth_frame
 
 
 class FoldingTemporalConv(TemporalConv):
@@ -70,7 +70,7 @@ class UnitTemporalConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (P, T, V, in_channels) to (P, ceil(T / stride), V, out_channels)."""
         if self.pointwise:
-            x = x[:, :: self.stride]
+            x = each_nth_frame(x, self.stride)
         return self.act(self.norm(self.conv(x)))
 
 

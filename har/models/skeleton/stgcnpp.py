@@ -12,7 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from har.models.layers import ChannelsLastBatchNorm, TemporalConv, aggregate, aggregate_apart
+from har.models.layers import (
+    ChannelsLastBatchNorm,
+    TemporalConv,
+    aggregate,
+    aggregate_apart,
+    each_nth_frame,
+)
 from har.models.temporal_modules import temporal_max_pool
 from har.skeleton.graph import spatial_graph
 from har.skeleton.layout import Layout
@@ -48,7 +54,8 @@ class SpatialModule(nn.Module):
             return aggregate(self.project(x), self.adjacency)
         weight = weight.transpose(0, 1).flatten(1)
         bias = (self.adjacency.sum(1)[..., None] * self.project.bias.view(graphs, 1, -1)).sum(0)
-        return F.linear(aggregate_apart(x, self.adjacency), weight) + bias
+        out = F.linear(aggregate_apart(x, self.adjacency), weight)
+        return out + bias.to(out.dtype)  # a bias in float32 would lift the whole map to it
 
 
 class TemporalModule(nn.Module):
@@ -76,16 +83,16 @@ class TemporalModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         *opened, plain = self._open_branches(x)
         branches = [conv(b) for conv, b in zip(self.convolutions, opened, strict=False)]
-        branches += [temporal_max_pool(opened[-1], self.stride), plain[:, :: self.stride]]
+        branches += [temporal_max_pool(opened[-1], self.stride), each_nth_frame(plain, self.stride)]
         merged = F.relu(self.merge_norm(torch.cat(branches, dim=-1)))
         return self.dropout(self.norm(self.merge(merged)))
 
     def _open_branches(self, x: Tensor) -> list[Tensor]:
-        reduced = self.reduce(x)
-        normed = sum(self.widths[:-1])
+        *widths, plain_width = self.widths
+        opened, plain = self.reduce(x).split((sum(widths), plain_width), dim=-1)
         # Batch norm takes a copy of the slice several times faster than the slice itself.
-        active = F.relu(self.reduce_norm(reduced[..., :normed].contiguous()))
-        return [*active.split(self.widths[:-1], dim=-1), reduced[..., normed:]]
+        active = F.relu(self.reduce_norm(opened.contiguous()))
+        return [*active.split(widths, dim=-1), plain]
 
 
 class Block(nn.Module):
@@ -114,7 +121,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.temporal(self.spatial(x))
         if self.has_residual:
-            out = out + self.shortcut(x[:, :: self.stride])
+            out = out + self.shortcut(each_nth_frame(x, self.stride))
         return F.relu(out)
 
 
