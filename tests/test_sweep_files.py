@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_all_mistakes_are_told(tmp_path):
         "  b: {distribution: log_uniform_values, min: 0, max: 1}\n"
         "  c: {valeus: [1]}\n"
         "  model/backbone: {values: [mlp, gru]}\n"
-        "early_terminate: {type: median}\n",
+        "early_terminate: {type: hyperband, min_iter: 0, eta: 1}\n",
     )
     with pytest.raises(ConfigError) as caught:
         read_sweep(path)
@@ -68,7 +69,8 @@ def test_all_mistakes_are_told(tmp_path):
         "c.valeus: no such key. Did you mean 'values'?",
         "parameters.model/backbone: W&B allows letters",
         "command must pass key=value on",
-        "min_iter",
+        "early_terminate.min_iter is 0: give a whole number of at least 1",
+        "early_terminate.eta is 1: give a whole number of at least 2",
         "run_cap is 0",
     ):
         assert told in str(caught.value)
@@ -89,11 +91,13 @@ def test_ranges_become_proposals_of_their_kind(tmp_path):
 
 
 PROGRAM = """
-import json, pathlib, sys
+import json, os, pathlib, sys
 given = dict(word.split("=", 1) for word in sys.argv[1:])
-run = pathlib.Path(given["paths.runs"]) / given["name"] / "now"
+run = pathlib.Path(os.environ["HAR_RUNS_DIR"]) / given["name"] / "now"
 run.mkdir(parents=True)
-score = 1 - (float(given["x"]) - 0.3) ** 2
+if float(given["x"]) > 5:
+    raise SystemExit("out of memory")
+score = float("nan") if given["x"] == "5" else 1 - (float(given["x"]) - 0.3) ** 2
 rows = "".join(f"{e},{score * (e + 1) / 3}\\n" for e in range(3))
 (run / "metrics.csv").write_text("epoch,val/top1\\n" + rows)
 (run / "results.json").write_text(json.dumps({}))
@@ -105,6 +109,7 @@ def own_program(tmp_path, monkeypatch):
     """A stand-in for training, so that the search itself is tested, in place of train.py."""
     write(tmp_path / "train.py", PROGRAM)
     monkeypatch.setattr("har.sweep.study.project_root", lambda: tmp_path)
+    monkeypatch.setattr("har.sweep.study.POLL_S", 0.05)
     return tmp_path
 
 
@@ -138,3 +143,49 @@ def test_without_a_number_of_trials_it_asks(own_program):
     pytest.importorskip("optuna", reason="needs the extra sweep")
     with pytest.raises(ConfigError, match="how many trials"):
         run_sweep(search(), own_program / "study")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    pytest.importorskip("optuna", reason="needs the extra sweep")
+    write(tmp_path / "file", "")
+    with pytest.raises(ConfigError, match="file cannot be made: File exists"):
+        run_sweep(search(), tmp_path / "file", trials=1)
+
+
+def tried(outcome) -> list[tuple[str, str]]:
+    return [(trial["parameters"]["x"], trial["state"]) for trial in outcome.trials]
+
+
+def test_a_grid_is_tried_once_and_what_fails_or_diverges_is_not_tried_again(own_program):
+    pytest.importorskip("optuna", reason="needs the extra sweep")
+    grid = Sweep(
+        "grid", "train.py", "grid", "val/top1", True,
+        (Parameter("x", "categorical", (0, 5, 6)), Parameter("k", "constant", (1,))),
+    )  # fmt: skip
+    out = own_program / "folder (1), ä"
+    assert tried(run_sweep(grid, out, trials=1)) == [("0", "complete")]
+    assert tried(run_sweep(grid, out)) == [("0", "complete"), ("5", "fail"), ("6", "fail")]
+    other = replace(grid, parameters=(Parameter("x", "categorical", (0, 1)),))
+    with pytest.raises(ConfigError, match="has trials of grid with other parameters: go on with"):
+        run_sweep(other, out)
+
+
+@pytest.mark.slow
+def test_a_search_that_goes_on_draws_what_one_that_was_not_stopped_draws(own_program):
+    pytest.importorskip("optuna", reason="needs the extra sweep")
+    draws = replace(search(), method="random")
+    whole = run_sweep(draws, own_program / "whole", trials=3)
+    run_sweep(draws, own_program / "parts", trials=1)
+    parts = run_sweep(draws, own_program / "parts", trials=3)
+    assert tried(parts) == tried(whole)
+    assert len(set(tried(whole))) == 3
+
+
+@pytest.mark.slow
+def test_a_trial_that_was_killed_does_not_count(own_program):
+    optuna = pytest.importorskip("optuna", reason="needs the extra sweep")
+    out = own_program / "study"
+    run_sweep(search(), out, trials=1)
+    optuna.load_study(study_name="parabola", storage=f"sqlite:///{out / 'study.db'}").ask()
+    outcome = run_sweep(search(), out, trials=2)
+    assert [trial["state"] for trial in outcome.trials] == ["complete", "fail", "complete"]

@@ -4,13 +4,16 @@ A cell is a folder. ``cell.json`` tells what it is and how far it came; the run 
 training lies below it, so that a killed cell goes on where it was.
 """
 
+import fcntl
 import json
+import os
 import resource
 import shlex
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +24,17 @@ from har.benchmark.peers import check_peer
 from har.benchmark.suite import Job
 from har.errors import HarError
 from har.record import provenance, read_json, write_json_atomic
+from har.run.folder import ENVIRONMENT, LAST, RESULTS
 
-CELL = "cell.json"
+CELL, LOCK = "cell.json", "lock"
 RUN_NAME = "run"
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
 ROBUSTNESS = "robustness"
 NOT_OF_JOB = ("measures", "peer")
 """Parts of a job that have keys of their own in the record."""
+
+INTERRUPTED = 130
+"""Exit status of a cell that was stopped by hand, which has not failed."""
 
 MIB = 2**20
 
@@ -52,19 +59,16 @@ class Cell:
         return self.record.get("status", WAITING)
 
     @property
-    def run_folder(self) -> Path | None:
-        """The run folder, once training has begun."""
-        folders = sorted((self.folder / RUN_NAME).glob("*/config.yaml"))
-        return folders[-1].parent if folders else None
-
-    @property
     def command(self) -> str:
         """The command that repeats the training of this cell by itself."""
         return f"python train.py {shlex.join(self.job.overrides)}"
 
 
 def make_cell(cell: Cell, suite: str) -> None:
-    """Write the description from which ``run_cell`` works."""
+    """Write the description from which ``run_cell`` works.
+
+    The cost of a training that ended, and whose measures failed, is kept.
+    """
     job = {name: value for name, value in asdict(cell.job).items() if name not in NOT_OF_JOB}
     description = {
         "status": WAITING,
@@ -75,6 +79,8 @@ def make_cell(cell: Cell, suite: str) -> None:
         "peer": check_peer(cell.job.peer),
         **cell.job.measures.record(),
     }
+    if finished_run(cell.folder) is not None and "training" in cell.record:
+        description["training"] = cell.record["training"]
     write_json_atomic(cell.folder / CELL, description)
 
 
@@ -82,50 +88,58 @@ def run_cell(folder: Path) -> bool:
     """Train, test and measure the cell in a folder; return whether it finished.
 
     A failure is written into ``cell.json`` with its traceback, and not raised, so that the other
-    cells go on.
+    cells go on. Where another process is at the cell, such as one whose benchmark was killed, it
+    is waited for.
     """
-    description = read_json(folder / CELL)
+    with _held(folder):
+        return read_json(folder / CELL)["status"] == FINISHED or _run(folder)
+
+
+def _run(folder: Path) -> bool:
     started = time.perf_counter()
-    before = description.get("seconds", 0.0) if description["status"] == RUNNING else 0.0
-    _write(folder, description, status=RUNNING, error=None)
+    _update(folder, status=RUNNING, error=None)
     try:
-        outcome = _work(folder, description)
+        outcome = _work(folder)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
         told = str(error) if isinstance(error, HarError) else text.strip().splitlines()[-1]
-        _write(folder, description, status=FAILED, error=told, traceback=text)
+        _update(folder, status=FAILED, error=told, traceback=text)
         print(f"error: {told}", file=sys.stderr)
         return False
-    seconds = round(before + time.perf_counter() - started, 1)
-    _write(folder, description, status=FINISHED, error=None, seconds=seconds, **outcome)
+    seconds = round(time.perf_counter() - started, 1)
+    _update(folder, status=FINISHED, seconds=seconds, **outcome)
     return True
 
 
-def _work(folder: Path, description: dict[str, Any]) -> dict[str, Any]:
+def _work(folder: Path) -> dict[str, Any]:
     from har.benchmark.measure import measure_run
+
+    description = read_json(folder / CELL)
+    trained = finished_run(folder)
+    if trained is None:
+        trained, description["training"] = _train(folder, description["job"]["overrides"])
+        _update(folder, training=description["training"])
+    joules = _joules(description)
+    measured = measure_run(trained, recorded(description), folder / ROBUSTNESS, joules)
+    return {**measured, "provenance": provenance()}
+
+
+def _train(folder: Path, overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    """Train, or go on with a training; return the run folder, and what the training cost."""
     from har.config.compose import compose, to_plain
     from har.edge.energy import EnergyMeter
     from har.run import train
 
-    overrides = [
-        *description["job"]["overrides"],
-        f"name={RUN_NAME}",
-        f"paths.runs={folder.resolve()}",
-        "resume=true",
-        "trainer.progress_bar=false",
-    ]
-    config = to_plain(compose(overrides))
-    trained = _finished_run(folder)
-    if trained is None:
-        with EnergyMeter() as meter:
-            trained = train(config).folder
-        energy = {"energy_joules": meter.joules, "energy_source": meter.source}
-        description["training"] = {**energy, "peak_memory_mib": _peak_memory_mib()}
-        _write(folder, description, status=RUNNING)
-    measures = recorded(description)
-    joules = (description.get("training") or {}).get("energy_joules")
-    measured = measure_run(trained, measures, folder / ROBUSTNESS, joules)
-    return {**measured, "provenance": provenance()}
+    config = to_plain(compose([*overrides, f"name={RUN_NAME}", "resume=true"]))
+    config["paths"]["runs"] = str(folder.resolve())  # as an override it could not hold every path
+    config["trainer"]["progress_bar"] = False
+    goes_on = any(folder.glob(f"{RUN_NAME}/*/checkpoints/{LAST}"))
+    with EnergyMeter() as meter:
+        trained = train(config).folder
+    cost = {"energy_joules": meter.joules, "energy_source": meter.source}
+    if goes_on and meter.joules is not None:
+        cost = {"energy_joules": None, "energy_source": f"{meter.source}, but it was interrupted"}
+    return trained, {**cost, "peak_memory_mib": _peak_memory_mib()}
 
 
 def remeasure_cell(folder: Path, asked: Mapping[str, Any]) -> None:
@@ -141,21 +155,42 @@ def remeasure_cell(folder: Path, asked: Mapping[str, Any]) -> None:
     from har.benchmark.measure import measure_run
 
     description = read_json(folder / CELL)
-    trained = _finished_run(folder)
+    trained = finished_run(folder)
     if trained is None:
         raise HarError(f"{folder} has no finished run to measure")
-    joules = (description.get("training") or {}).get("energy_joules")
+    joules = _joules(description)
     measured = measure_run(trained, recorded(asked), folder / ROBUSTNESS, joules)
     speed = description.get("speed", measured["speed"])
     names = list(dict.fromkeys([*description.get("measure", ()), *asked["measure"]]))
     changes = {**asked, **measured, "measure": names, "speed": speed, "measured": provenance()}
-    _write(folder, description, **changes)
+    _update(folder, **changes)
 
 
-def _finished_run(folder: Path) -> Path | None:
-    """Return the run folder of a cell whose training had ended before it was stopped."""
-    found = sorted((folder / RUN_NAME).glob("*/results.json"))
+def finished_run(folder: Path) -> Path | None:
+    """Return the run folder of a cell whose training ended; None while it has not."""
+    found = sorted((folder / RUN_NAME).glob(f"*/{RESULTS}"))
     return found[-1].parent if found else None
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Let no other process work in the folder; those that a distributed run starts may."""
+    if ENVIRONMENT in os.environ:
+        yield
+        return
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another process is at {folder}: waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:  # a disk that has no locks
+            pass
+        yield
+
+
+def _joules(description: Mapping[str, Any]) -> float | None:
+    return (description.get("training") or {}).get("energy_joules")
 
 
 def _peak_memory_mib() -> dict[str, float | None]:
@@ -168,12 +203,15 @@ def _peak_memory_mib() -> dict[str, float | None]:
     return {"host": round(host, 1), "gpu": gpu and round(gpu, 1)}
 
 
-def _write(folder: Path, description: Mapping[str, Any], **changes: Any) -> None:
-    write_json_atomic(folder / CELL, {**description, **changes})
+def _update(folder: Path, **changes: Any) -> None:
+    write_json_atomic(folder / CELL, {**read_json(folder / CELL), **changes})
 
 
 if __name__ == "__main__":
-    if sys.argv[2:3] == ["remeasure"]:
-        remeasure_cell(Path(sys.argv[1]), json.loads(sys.argv[3]))
-        sys.exit(0)
-    sys.exit(0 if run_cell(Path(sys.argv[1])) else 1)
+    try:
+        if sys.argv[2:3] == ["remeasure"]:
+            remeasure_cell(Path(sys.argv[1]), json.loads(sys.argv[3]))
+            sys.exit(0)
+        sys.exit(0 if run_cell(Path(sys.argv[1])) else 1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

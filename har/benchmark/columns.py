@@ -26,7 +26,7 @@ def _percent(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
 
 def _millions(value: Any) -> str:

@@ -9,14 +9,26 @@ from typing import Any
 import numpy as np
 
 from har.benchmark.columns import Column, filled, shown
+from har.benchmark.entries import Entry, dig
 from har.benchmark.faults import by_corruption, mean_corruption_error
-from har.benchmark.gather import Entry, Gathered, dig
+from har.benchmark.gather import Gathered
 from har.evaluation.intervals import bootstrap_intervals
 from har.evaluation.significance import holm, paired_permutation, pareto_front, seed_interval
 from har.record import write_bytes_atomic
 
 COSTS = ("latency_ms", "onnx_ms", "macs", "training_seconds", "parameters", "joules_a_clip")
 """What accuracy is weighed against."""
+
+LATEX = str.maketrans(
+    {
+        **{character: "\\" + character for character in "&%_#${}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
 
 FEWEST_SUBJECTS = 6
 """With fewer subjects, 2^n sign flips of whole subjects could not reach the 5 % level."""
@@ -66,11 +78,11 @@ def markdown(rows: Sequence[Mapping[str, Any]], gathered: Gathered) -> str:
     for task in gathered.tasks:
         own = [row for row in rows if row["task"] == task]
         columns = filled(own)
-        lines += [f"**{gathered.labels.get(task, task)}**", ""]
+        lines += [f"**{_line(gathered.labels.get(task, task))}**", ""]
         lines.append("| method | stream | seeds | " + " | ".join(c.title for c in columns) + " |")
         lines.append("|---|---|--:|" + "--:|" * len(columns))
         for row in own:
-            cells = [row["label"], row["stream"], str(row["seeds"])]
+            cells = [_pipeless(row["label"]), _pipeless(row["stream"]), str(row["seeds"])]
             cells += [shown(row, column) for column in columns]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
@@ -198,7 +210,7 @@ def _latex(rows: Sequence[Mapping[str, Any]], gathered: Gathered) -> str:
         columns = [c for c in filled(own) if c.key not in ("std", "p_value")]
         best = {c.key: _best(own, c) for c in columns}
         lines = [
-            f"% {gathered.labels.get(task, task)}; needs the package booktabs",
+            f"% {_line(gathered.labels.get(task, task))}; needs the package booktabs",
             rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}",
             r"\toprule",
             " & ".join(["method", "stream", *(_escape(c.title) for c in columns)]) + r" \\",
@@ -226,6 +238,13 @@ def _best(rows: Sequence[Mapping[str, Any]], column: Column) -> Any:
 
 
 def _escape(text: str) -> str:
-    for character in "&%_#$":
-        text = text.replace(character, "\\" + character)
-    return text
+    return _line(text).translate(LATEX)
+
+
+def _pipeless(text: str) -> str:
+    """Return a text that does not end its cell of a Markdown table."""
+    return _line(text).replace("|", r"\|")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -112,7 +112,11 @@ def recorded(record: Mapping[str, Any]) -> Measures:
 def measure_problems(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the keys ``measure``, ``target``, ``robustness`` and ``onnx``."""
     target = content.get("target")
-    yield from _name_problems(content.get("measure") or (), target)
+    names = content.get("measure") or []
+    if not isinstance(names, list):
+        yield f"measure={names}: give a list of some of {', '.join(MEASURES)}"
+    else:
+        yield from _name_problems(names, target)
     if target is not None and not (isinstance(target, int | float) and 0 < target <= 1):
         yield f"target={target}: give an accuracy above 0 and at most 1, such as 0.8"
     allowed: Mapping[str, Mapping[str, Sequence[Any]]] = {

@@ -2,9 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,15 +22,26 @@ from rich.progress import (
     track,
 )
 
-from har.benchmark.cell import CELL, FAILED, FINISHED, Cell, make_cell
+from har.benchmark.cell import (
+    CELL,
+    FAILED,
+    FINISHED,
+    RUNNING,
+    WAITING,
+    Cell,
+    finished_run,
+    make_cell,
+)
 from har.benchmark.fingerprint import cell_key
-from har.benchmark.gather import SUITE, describe_suite
+from har.benchmark.gather import describe_suite
 from har.benchmark.peers import check_peer
+from har.benchmark.recorded import SUITE
 from har.benchmark.suite import Job, Suite
 from har.config.compose import compose, to_plain
-from har.errors import ConfigError, HarError
+from har.errors import ConfigError, HarError, did_you_mean
 from har.paths import project_root
 from har.record import read_json, write_json_atomic
+from har.run.folder import RESULTS
 
 LAUNCHERS = ("local", "joblib", "submitit_local", "submitit_slurm", "ray")
 LOG = "log.txt"
@@ -73,18 +85,17 @@ def plan_suite(
         measure: what to take in the place of what the suite asks for.
 
     Raises:
-        ConfigError: a configuration is wrong; all are named. Or ``only`` leaves nothing, or there
-            is no such measure.
+        ConfigError: a configuration is wrong; all are named. Or a word of ``only`` is in no name,
+            or there is no such measure.
     """
     cells, refused, problems = [], {}, []
-    wanted = [job for job in suite.jobs() if not only or any(word in job.name for word in only)]
-    if not wanted:
-        raise ConfigError(f"only={list(only)} leaves no cell of {suite.name}")
+    wanted = _wanted(suite, only)
     if measure:
         wanted = [replace(job, measures=job.measures.only(measure)) for job in wanted]
     for job in wanted:
         try:
             config = to_plain(compose(job.overrides))
+            _check_one_dataset(config)
         except ConfigError as error:
             problems.append(f"{job.name}: {error}")
             continue
@@ -97,6 +108,30 @@ def plan_suite(
             "\n".join([f"{len(problems)} cells of {suite.name} are wrong:", *problems])
         )
     return Plan(suite, out, tuple(cells), refused)
+
+
+def _wanted(suite: Suite, only: Sequence[str]) -> list[Job]:
+    jobs = suite.jobs()
+    if not jobs:
+        raise ConfigError(f"{suite.name} has no cell: no method is left with a stream and a seed")
+    words = list(dict.fromkeys(word for job in jobs for word in job.name.split(".")))
+    for word in only:
+        if not any(word in job.name for job in jobs):
+            raise ConfigError(
+                f"only: no cell of {suite.name} has '{word}' in its name."
+                f"{did_you_mean(word, words)} There are: {', '.join(words)}"
+            )
+    return [job for job in jobs if not only or any(word in job.name for word in only)]
+
+
+def _check_one_dataset(config: Mapping[str, Any]) -> None:
+    """Refuse what measures and report have no place for."""
+    names = list(config["data"].get("sources") or ())
+    if len(names) > 1:
+        raise ConfigError(
+            f"it is tested on several datasets ({', '.join(names)}): a cell is about one; make a "
+            "task of each, or run it by train.py"
+        )
 
 
 def _cell(job: Job, config: Mapping[str, Any], out: Path, keep_older_code: bool) -> Cell:
@@ -128,10 +163,10 @@ def run_plan(
     """
     if launcher not in LAUNCHERS:
         raise ConfigError(f"launcher={launcher}: give one of {', '.join(LAUNCHERS)}")
-    write_json_atomic(plan.folder / SUITE, describe_suite(plan.suite))
+    _write_suite(plan)
     cells = plan.open_cells
     for cell in cells:
-        if cell.status in ("waiting", FAILED):
+        if cell.status in (WAITING, FAILED):
             make_cell(cell, plan.suite.name)
     if launcher == "local":
         _run_local(cells, jobs, gpus)
@@ -140,13 +175,21 @@ def run_plan(
     return tuple(cell for cell in cells if cell.status != FINISHED)
 
 
+def _write_suite(plan: Plan) -> None:
+    """Write what the report needs, with the cell of each job in its newest plan."""
+    path = plan.folder / SUITE
+    earlier = read_json(path).get("cells", {}) if path.exists() else {}
+    cells = {cell.job.name: cell.folder.name for cell in plan.cells}
+    write_json_atomic(path, {**describe_suite(plan.suite), "cells": {**earlier, **cells}})
+
+
 def remeasure(plan: Plan) -> None:
     """Take the measures of all finished cells, one after the other; what was not asked for stays.
 
     Raises:
         HarError: a cell could not be measured.
     """
-    write_json_atomic(plan.folder / SUITE, describe_suite(plan.suite))
+    _write_suite(plan)
     cells = [cell for cell in plan.cells if cell.status == FINISHED]
     for cell in track(cells, "measures", console=Console(stderr=True)):
         asked = json.dumps(cell.job.measures.record())
@@ -202,50 +245,54 @@ def run_in_process(folder: Path, gpu: str | None = None, threads: int | None = N
         done = subprocess.run(
             command, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False
         )
-    if done.returncode < 0:
+    if done.returncode < 0 and -done.returncode != signal.SIGINT:
         _note_death(folder, -done.returncode)
 
 
-def _note_death(folder: Path, signal: int) -> None:
-    told = f"the process was ended by signal {signal} (9: often for want of memory); see {LOG}"
+def _note_death(folder: Path, number: int) -> None:
+    """Write that a process died at its work; not of one that died when it had done it."""
     record = read_json(folder / CELL)
+    if record["status"] not in (WAITING, RUNNING):
+        return
+    told = f"the process was ended by signal {number} (9: often for want of memory); see {LOG}"
     write_json_atomic(folder / CELL, {**record, "status": FAILED, "error": told})
 
 
 def _share_of_cores(jobs: int) -> int | None:
-    return max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (usable or 1) // jobs) if jobs > 1 else None
 
 
 def _run_hydra(cells: Sequence[Cell], launcher: str, jobs: int) -> None:
     """Give each cell as a job of a multirun to one of Hydra's launchers."""
     program = project_root() / "scripts" / "benchmark_cell.py"
-    folders = ",".join(f"'{cell.folder.resolve()}'" for cell in cells)
+    places = [str(cell.folder.resolve()).replace("'", r"\'") for cell in cells]
+    folders = ",".join(f"'{place}'" for place in places)
     command = [
         sys.executable, str(program), "--multirun", f"hydra/launcher={launcher}", f"cell={folders}",
         f"threads={_share_of_cores(jobs) or 'null'}", *_limit_of(launcher, jobs),
     ]  # fmt: skip
     done = subprocess.run(command, check=False)
-    if done.returncode != 0 and all(cell.status == "waiting" for cell in cells):
+    if done.returncode != 0 and all(cell.status == WAITING for cell in cells):
         raise ConfigError(
             f"launcher={launcher} could not start. Is it installed? "
             "pip install -c constraints.txt -e '.[launchers]'"
         )
 
 
-def _limit_of(launcher: str, jobs: int) -> Iterator[str]:
-    if launcher == "joblib":
-        yield f"hydra.launcher.n_jobs={jobs}"
-    elif launcher.startswith("submitit"):
-        yield (
-            f"hydra.launcher.array_parallelism={jobs}"
-            if launcher.endswith("slurm")
-            else ("hydra.launcher.timeout_min=1440")
-        )
+def _limit_of(launcher: str, jobs: int) -> list[str]:
+    limits = {
+        "joblib": f"n_jobs={jobs}",
+        "submitit_slurm": f"array_parallelism={jobs}",
+        "submitit_local": "timeout_min=1440",
+    }
+    return [f"hydra.launcher.{limits[launcher]}"] if launcher in limits else []
 
 
 def _outcome(cell: Cell) -> str:
     record = cell.record
-    if record["status"] != FINISHED:
-        return f"{record['status']}: {record.get('error')}"
-    results = read_json(cell.run_folder / "results.json") if cell.run_folder else {}
+    run = finished_run(cell.folder)
+    if record["status"] != FINISHED or run is None:
+        return f"{record['status']}: {record.get('error') or f'it was stopped; see {LOG}'}"
+    results = read_json(run / RESULTS)
     return f"top-1 {100 * results['top1']:.1f} % in {record['seconds']:.0f} s"

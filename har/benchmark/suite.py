@@ -144,6 +144,18 @@ def _joined(jobs: Iterable[Job]) -> tuple[Job, ...]:
     return tuple(by_name.values())
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would silently take the second."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                told = f"the key {key.value} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def list_suites() -> list[str]:
     """Return the names of the suites that the project ships."""
     return sorted(path.stem for path in (config_dir() / "benchmark").glob("*.yaml"))
@@ -161,9 +173,10 @@ def load_suite(name: str) -> Suite:
 def _load(name: str, within: tuple[str, ...]) -> Suite:
     if name in within:
         raise ConfigError(f"the suites include each other: {' -> '.join((*within, name))}")
-    path = _find(name)
+    path = _find(name, within)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = yaml.load(file, _UniqueKeys)
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the suite {path}: {error}") from error
     if not isinstance(content, dict):
@@ -172,24 +185,30 @@ def _load(name: str, within: tuple[str, ...]) -> Suite:
     if problems:
         raise ConfigError("\n  - ".join([f"{path} has mistakes:", *problems]))
     included = [_load(part, (*within, name)) for part in content.get("include") or ()]
-    _check_only(path, content, included)
+    _check_names(path, content, included)
     parts = tuple(_within(content, part) for part in included)
     return _build(path.stem, content, parts)
 
 
-def _check_only(path: Path, content: Mapping[str, Any], included: Sequence[Suite]) -> None:
-    matrices = [matrix for part in included for matrix in part.suites()]
-    known = {
-        "methods": [method.name for matrix in matrices for method in matrix.methods],
-        "streams": [stream for matrix in matrices for stream in matrix.streams],
+def _check_names(path: Path, content: Mapping[str, Any], included: Sequence[Suite]) -> None:
+    """Refuse names that none of the included suites has."""
+    methods = [method for part in included for suite in part.suites() for method in suite.methods]
+    names = [method.name for method in methods]
+    only = content.get("only") or {}
+    known: dict[str, tuple[Sequence[Any] | None, Sequence[Any]]] = {
+        "only.methods": (only.get("methods"), names),
+        "only.streams": (only.get("streams"), [s for method in methods for s in method.streams]),
+        "only.seeds": (only.get("seeds"), [s for method in methods for s in method.seeds]),
     }
-    for key, names in known.items():
-        for name in (content.get("only") or {}).get(key, ()):
-            if name not in names:
-                raise ConfigError(
-                    f"{path}: only.{key}: none of the included suites has '{name}'."
-                    f"{did_you_mean(name, names)} There are: {', '.join(dict.fromkeys(names))}"
-                )
+    if included and content.get("baseline"):
+        known["baseline"] = [content["baseline"]], [*names, *(content.get("methods") or ())]
+    for key, (asked, there) in known.items():
+        for name in (name for name in asked or () if name not in there):
+            words = list(dict.fromkeys(map(str, there)))
+            raise ConfigError(
+                f"{path}: {key}: none of the included suites has '{name}'."
+                f"{did_you_mean(str(name), words)} There are: {', '.join(words)}"
+            )
 
 
 def _within(content: Mapping[str, Any], part: Suite) -> Suite:
@@ -197,7 +216,7 @@ def _within(content: Mapping[str, Any], part: Suite) -> Suite:
     common = tuple(dict.fromkeys((*part.common, *(content.get("common") or ()))))
     parts = tuple(_within(content, inner) for inner in part.parts)
     only = content.get("only") or {}
-    kept = [m for m in part.methods if m.name in only.get("methods", [m.name])]
+    kept = [m for m in part.methods if m.name in (only.get("methods") or [m.name])]
     return replace(
         part,
         common=common,
@@ -211,17 +230,18 @@ def _within(content: Mapping[str, Any], part: Suite) -> Suite:
 
 def _limited(method: Method, only: Mapping[str, Any]) -> Method:
     """Return a method with those of its streams and seeds that a suite takes."""
-    streams = tuple(s for s in method.streams if s in only.get("streams", method.streams))
-    seeds = tuple(s for s in method.seeds if s in only.get("seeds", method.seeds))
+    streams = tuple(s for s in method.streams if s in (only.get("streams") or method.streams))
+    seeds = tuple(s for s in method.seeds if s in (only.get("seeds") or method.seeds))
     return replace(method, streams=streams, seeds=seeds)
 
 
-def _find(name: str) -> Path:
+def _find(name: str, within: Sequence[str]) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(name).expanduser()
     if name not in list_suites():
+        place = f"include of {within[-1]}: {name}" if within else f"benchmark={name}"
         raise ConfigError(
-            f"benchmark={name}: no such suite.{did_you_mean(name, list_suites())} "
+            f"{place}: no such suite.{did_you_mean(name, list_suites())} "
             f"There are: {', '.join(list_suites())}; or give the path of a YAML file"
         )
     return config_dir() / "benchmark" / f"{name}.yaml"

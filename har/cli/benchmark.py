@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from har.cli.key_values import read_key_values, read_list, read_path, read_whole_number
+from har.cli.key_values import (
+    read_bool,
+    read_key_values,
+    read_list,
+    read_path,
+    read_whole_number,
+)
 from har.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +41,8 @@ REPORT_USAGE = """\
 Show the cells of one or more benchmarks: har report runs=<folder> out=<folder>
 
   runs=<folder>  out= of har benchmark, or several as [a,b]
-  out=<folder>   for index.html, leaderboard.csv, leaderboard.md, leaderboard.tex, results.json"""
+  out=<folder>   for index.html, leaderboard.csv, leaderboard.md, leaderboard.tex and
+                 leaderboard.json"""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -63,7 +70,8 @@ def run(arguments: Sequence[str]) -> int:
     jobs = settings.get("jobs") or max(1, len(gpus))
     failed = run_plan(plan, settings.get("launcher", "local"), jobs, gpus)
     for cell in failed:
-        print(f"failed: {cell.job.name}: {cell.record.get('error')} ({cell.folder}/log.txt)")
+        told = cell.record.get("error") or "it did not finish"
+        print(f"failed: {cell.job.name}: {told} ({cell.folder}/log.txt)")
     for name, reason in plan.refused.items():
         print(f"not run: {name}: {reason}")
     _report([out], out / "report")
@@ -76,6 +84,8 @@ def run_report(arguments: Sequence[str]) -> int:
         return 0
     readers = {"runs": read_list, "out": read_path}
     settings = read_key_values(arguments, readers, {"runs": "runs=<folder>", "out": "out=<folder>"})
+    if not settings["runs"]:
+        raise ConfigError("runs=[]: give the folder of a benchmark, or several as [a,b]")
     _report([Path(text).expanduser() for text in settings["runs"]], settings["out"])
     return 0
 
@@ -102,9 +112,14 @@ def _describe(plan: Plan) -> str:
 
 
 def _visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, by the names that its children know them by."""
+    import os
+
     import torch
 
-    return [str(number) for number in range(torch.cuda.device_count())]
+    count = torch.cuda.device_count()
+    named = read_list(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    return (named or [str(number) for number in range(count)])[:count]
 
 
 def _asks_for_help(arguments: Sequence[str], usage: str) -> bool:
@@ -112,12 +127,6 @@ def _asks_for_help(arguments: Sequence[str], usage: str) -> bool:
         print(usage)
         return True
     return False
-
-
-def _read_flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ConfigError(f"'{text}' is neither true nor false")
-    return text == "true"
 
 
 def _read_jobs(text: str) -> int:
@@ -135,7 +144,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "gpus": read_list,
     "only": read_list,
     "measure": read_list,
-    "keep_older_code": _read_flag,
-    "remeasure": _read_flag,
-    "dry_run": _read_flag,
+    "keep_older_code": read_bool,
+    "remeasure": read_bool,
+    "dry_run": read_bool,
 }

@@ -20,7 +20,7 @@ KEYS = (
     "program", "name", "description", "method", "metric", "parameters", "command", "run_cap",
     "early_terminate", "project", "entity",
 )  # fmt: skip
-PARAMETER_KEYS = ("value", "values", "min", "max", "distribution", "q", "probabilities")
+PARAMETER_KEYS = ("value", "values", "min", "max", "distribution", "q")
 DISTRIBUTIONS = (
     "constant", "categorical", "uniform", "log_uniform_values", "int_uniform", "q_uniform",
     "q_log_uniform_values",
@@ -215,12 +215,19 @@ def _range_problems(place: str, kind: str, low: Any, high: Any) -> Iterator[str]
 
 
 def _command_problems(command: Any) -> Iterator[str]:
-    if command is None or "${args_no_hyphens}" not in command:
+    if not isinstance(command, list) or "${args_no_hyphens}" not in command:
         yield f"command must pass key=value on: [{', '.join(HYDRA_COMMAND)}]"
 
 
 def _early_problems(early: Any) -> Iterator[str]:
     if early is None:
         return
-    if early.get("type") != "hyperband" or not isinstance(early.get("min_iter"), int):
+    if not isinstance(early, dict) or early.get("type") != "hyperband":
         yield "early_terminate: give type: hyperband and min_iter: <epochs>"
+        return
+    for key, value, least in (
+        ("min_iter", early.get("min_iter"), 1),
+        ("eta", early.get("eta", 3), 2),
+    ):
+        if not isinstance(value, int) or value < least:
+            yield f"early_terminate.{key} is {value!r}: give a whole number of at least {least}"

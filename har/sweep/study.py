@@ -1,15 +1,19 @@
 """Runs a sweep on this machine: Optuna proposes, ``train.py`` runs, SQLite remembers."""
 
 import csv
+import json
 import math
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from har.errors import ConfigError
 from har.paths import project_root
@@ -23,6 +27,10 @@ POLL_S = 0.5
 STUDY, SUMMARY = "study.db", "summary.json"
 RUN_NAME = "run"
 METRICS, RESULTS, LOG = "metrics.csv", "results.json", "log.txt"
+SWEEP, ENDED = "sweep", "ended"
+"""Notes in the study: what it searches, and which trials came to an end by themselves."""
+
+NOT_OF_SEARCH = ("name", "trials")
 
 
 @dataclass(frozen=True)
@@ -47,31 +55,34 @@ def run_sweep(sweep: Sweep, out: Path, trials: int | None = None, seed: int = 0)
     Args:
         sweep: what to try.
         out: folder of the study and of the trials' runs.
-        trials: in all, those of an earlier start included; default the file's ``run_cap``, for a
-            grid all of it.
+        trials: in all, those that failed or that an earlier start made included; default the
+            file's ``run_cap``. Of a grid no more than it has.
         seed: of the proposals.
 
     Raises:
-        ConfigError: Optuna is not installed, no number of trials is known, or none finished.
+        ConfigError: Optuna is not installed, no number of trials is known, none finished, or the
+            folder cannot be made or holds a search for something else.
     """
     optuna = _import_optuna()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out={out} cannot be made: {error.strerror}") from error
     study = optuna.create_study(
         study_name=sweep.name,
         storage=f"sqlite:///{(out / STUDY).resolve()}",
         direction="maximize" if sweep.maximise else "minimize",
-        sampler=_sampler(sweep, seed),
         pruner=_pruner(sweep),
         load_if_exists=True,
     )
-    wanted = trials or sweep.trials or _grid_size(sweep)
-    if wanted is None:
-        raise ConfigError(f"{sweep.name}: how many trials? Give trials=<n>, or run_cap in the file")
+    wanted = _wanted(sweep, trials)
+    _check_same_search(study, sweep, out)
     _give_up_stopped(study)
     while (done := len(_ended(study))) < wanted:
-        trial = study.ask()
+        trial = _ask(study, sweep, seed)
         state, score = _run_trial(trial, sweep, out / f"trial{trial.number:04d}")
+        trial.set_user_attr(ENDED, True)
         study.tell(trial, score, state=state)
         print(f"trial {done + 1} of {wanted}: {_told(study.trials[trial.number])}", flush=True)
     return _summarise(study, out)
@@ -87,14 +98,53 @@ def _import_optuna() -> Any:
     return optuna
 
 
-def _sampler(sweep: Sweep, seed: int) -> Any:
-    optuna = _import_optuna()
+def _wanted(sweep: Sweep, trials: int | None) -> int:
+    wanted = trials or sweep.trials
     if sweep.method == "grid":
-        grid = {p.name: [_text(value) for value in p.values] for p in sweep.parameters}
-        return optuna.samplers.GridSampler(grid, seed=seed)
-    if sweep.method == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=5)
+        size = len(_grid(sweep))
+        return min(wanted or size, size)
+    if wanted is None:
+        raise ConfigError(f"{sweep.name}: how many trials? Give trials=<n>, or run_cap in the file")
+    return wanted
+
+
+def _check_same_search(study: "optuna.Study", sweep: Sweep, out: Path) -> None:
+    """Refuse to go on with a study of other parameters: its trials say nothing about these."""
+    search = {key: value for key, value in asdict(sweep).items() if key not in NOT_OF_SEARCH}
+    new = {key: json.dumps(value, default=str) for key, value in search.items()}
+    old = study.user_attrs.get(SWEEP, new)
+    if changed := [key for key in new if old.get(key) != new[key]]:
+        raise ConfigError(
+            f"{out} has trials of {sweep.name} with other {', '.join(changed)}: go on with the "
+            "file as it was, or give another folder with out="
+        )
+    study.set_user_attr(SWEEP, new)
+
+
+def _ask(study: "optuna.Study", sweep: Sweep, seed: int) -> "optuna.Trial":
+    """Return the next proposal: equal for equal seeds, whether or not the study was stopped."""
+    if sweep.method == "grid":
+        tried = [trial.params for trial in _ended(study)]
+        study.enqueue_trial(next(point for point in _grid(sweep) if point not in tried))
+    study.sampler = _sampler(sweep, seed, len(study.trials))
+    return study.ask()
+
+
+def _sampler(sweep: Sweep, seed: int, number: int) -> Any:
+    """Return the sampler of one trial; a search that goes on must not draw the same again."""
+    optuna = _import_optuna()
+    drawn = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    if sweep.method == "bayes":
+        return optuna.samplers.TPESampler(seed=drawn, n_startup_trials=5)
+    return optuna.samplers.RandomSampler(seed=drawn)
+
+
+def _grid(sweep: Sweep) -> list[dict[str, str]]:
+    """Return all points of a grid; constants are none of a trial's parameters."""
+    varied = [p for p in sweep.parameters if p.kind != "constant"]
+    names = [p.name for p in varied]
+    texts = [[_text(value) for value in p.values] for p in varied]
+    return [dict(zip(names, point, strict=True)) for point in product(*texts)]
 
 
 def _pruner(sweep: Sweep) -> Any:
@@ -106,22 +156,18 @@ def _pruner(sweep: Sweep) -> Any:
     )
 
 
-def _grid_size(sweep: Sweep) -> int | None:
-    if sweep.method != "grid":
-        return None
-    return math.prod(len(parameter.values) for parameter in sweep.parameters)
-
-
 def _give_up_stopped(study: "optuna.Study") -> None:
-    """Close the trial in which an earlier start was killed; it counts as failed."""
+    """Close the trial in which an earlier start was killed; it does not count."""
     optuna = _import_optuna()
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
 
 def _ended(study: "optuna.Study") -> list[Any]:
-    state = _import_optuna().trial.TrialState
-    return study.get_trials(states=(state.COMPLETE, state.PRUNED))
+    """Return the trials that were not killed; one that failed by itself would fail again."""
+    killed = _import_optuna().trial.TrialState.FAIL
+    over = [trial for trial in study.trials if trial.state.is_finished()]
+    return [trial for trial in over if trial.state != killed or ENDED in trial.user_attrs]
 
 
 def _run_trial(trial: Any, sweep: Sweep, folder: Path) -> tuple[Any, float | None]:
@@ -131,12 +177,13 @@ def _run_trial(trial: Any, sweep: Sweep, folder: Path) -> tuple[Any, float | Non
     trial.set_user_attr("overrides", [*sweep.fixed, *overrides])
     command = [
         sys.executable, str(project_root() / sweep.program), *sweep.fixed, *overrides,
-        f"name={RUN_NAME}", f"paths.runs={folder.resolve()}", "trainer.progress_bar=false",
+        f"name={RUN_NAME}", "trainer.progress_bar=false",
     ]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "HAR_RUNS_DIR": str(folder.resolve())}
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, cwd=project_root(), env=dict(os.environ)
+            command, stdout=log, stderr=subprocess.STDOUT, cwd=project_root(), env=environment
         )
         try:
             pruned = _watch(process, trial, sweep, folder)
@@ -187,7 +234,8 @@ def _scores(folder: Path, metric: str) -> dict[int, float]:
         return {}
     with found[-1].open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return {int(row["epoch"]): float(row[metric]) for row in rows if row.get(metric)}
+    scores = {int(row["epoch"]): float(row[metric]) for row in rows if row.get(metric)}
+    return {epoch: score for epoch, score in scores.items() if math.isfinite(score)}
 
 
 def _suggest(trial: Any, parameter: Parameter) -> str:

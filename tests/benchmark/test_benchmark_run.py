@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from har.benchmark.cell import CELL, FAILED, FINISHED, Cell
+from har.benchmark.cell import CELL, FAILED, FINISHED, Cell, finished_run
 from har.benchmark.fingerprint import CellKey, cell_key
 from har.benchmark.gather import gather
 from har.benchmark.leaderboard import leaderboard
@@ -97,6 +97,8 @@ def test_measures_that_are_asked_for_are_taken_again_and_the_others_stay(ran):
     assert after["to_target"] == before["to_target"]
     assert "measured" in after
     assert "measured" not in before
+    planned = json.loads((out / "suite.json").read_text())["cells"]
+    assert planned == {cell.job.name: cell.folder.name for cell in plan.cells}
 
 
 def test_going_on_runs_only_what_is_open(ran):
@@ -169,7 +171,8 @@ def test_equal_cells_give_equal_accuracies(ran, tmp_path):
     first = next(cell for cell in plan.cells if cell.job.name == again.cells[0].job.name)
     assert first.key == again.cells[0].key
     read = [
-        json.loads((c.run_folder / "results.json").read_text()) for c in (first, again.cells[0])
+        json.loads((finished_run(cell.folder) / "results.json").read_text())
+        for cell in (first, again.cells[0])
     ]
     assert read[0]["metrics"] == read[1]["metrics"]
 
@@ -203,8 +206,8 @@ def test_what_cannot_be_shown_or_started_is_told(ran, tmp_path):
         gather([tmp_path])
     with pytest.raises(ConfigError, match="give one of local, joblib"):
         run_plan(plan, launcher="slurm")
-    with pytest.raises(ConfigError, match="leaves no cell"):
-        plan_suite(plan.suite, tmp_path, only=["nothing"])
+    with pytest.raises(ConfigError, match=r"no cell of tiny has 'mpl' in its name\. Did you mean"):
+        plan_suite(plan.suite, tmp_path, only=["joint", "mpl"])
 
 
 def test_wrong_overrides_are_told_before_anything_runs(tmp_path):
@@ -215,6 +218,16 @@ def test_wrong_overrides_are_told_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match="bach_size"):
         plan_suite(load_suite(str(path)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_task_of_several_datasets_and_a_suite_without_cells_are_refused(tmp_path):
+    path = tmp_path / "many.yaml"
+    path.write_text("title: M\ntasks: {t: [experiment=cross_dataset]}\nmethods: {a: []}\n")
+    with pytest.raises(ConfigError, match="tested on several datasets"):
+        plan_suite(load_suite(str(path)), tmp_path / "out")
+    path.write_text("title: N\ninclude: [nwucla]\nonly: {methods: [posec3d], streams: [bone]}\n")
+    with pytest.raises(ConfigError, match="many has no cell"):
+        plan_suite(load_suite(str(path)), tmp_path / "out")
 
 
 def test_two_processes_of_a_launcher_of_hydra(ran, tmp_path):

@@ -59,12 +59,48 @@ def test_all_mistakes_are_told_at_once(tmp_path):
         "sedes: no such key. Did you mean 'seeds'?",
         "title is missing",
         "tasks.home.overides: no such key. Did you mean 'overrides'?",
-        "methods.a.b: a name may hold no dot",
+        "methods.a.b: a name holds letters, digits, space",
         "methods.c.streams: there is no stream 'joints'. Did you mean 'joint'?",
         "'beauty' is none of",
         "fusions.two.weights: give one number for each",
     ):
         assert told in text
+
+
+SMALL = "title: T\ntasks: {home: [experiment=smoke]}\nmethods: {a: [], b: []}\n"
+PART = "title: T\ninclude: [smoke]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("title: T\ntasks: [home]\nmethods: {a: []}\n", r"tasks=\['home'\]: give a mapping"),
+        (SMALL + "common: seed=1\n", "common=seed=1: give a list of words"),
+        (SMALL + "streams: {joint: stream=joint}\n", "streams.joint=stream=joint: give a list"),
+        (SMALL + "streams: {a/b: []}\n", "streams.a/b: a name holds letters"),
+        (SMALL.replace("a: []", "1: []"), r"methods\.1: a name .* in quotes if it is a number"),
+        (SMALL.replace("b: []", "a: []"), "the key a is given twice"),
+        (SMALL.replace("b: []", "home: []"), "tasks.home: a method has that name"),
+        (SMALL.replace("b: []", "b: {label: 3}"), "methods.b.label=3: give a text"),
+        (SMALL + "seeds: []\n", r"seeds=\[\]: give a list of whole numbers"),
+        (SMALL + "seeds: 3\n", "seeds=3: give a list of whole numbers"),
+        (SMALL + "measure: onnx\n", "measure=onnx: give a list of some of latency"),
+        (SMALL + "fusions: {f: }\n", "fusions.f.of=None: give at least two streams"),
+        (SMALL + "fusions: {joint: {of: [joint]}}\n", "fusions.joint: a stream has that name"),
+        (SMALL + "fusions: {f: {weights: [1, -1]}}\n", "f.weights=.*: give numbers of at least 0"),
+        (SMALL + "fusions: {f: {weights: best}}\n", "f.weights=best: give tuned, learned, or one"),
+        (PART + "only: {seeds: [7]}\n", "only.seeds: none of the included suites has '7'"),
+        (PART + "only: [mlp]\n", r"only=\['mlp'\]: give a mapping"),
+        (PART + "baseline: grv\n", "baseline: none of .* has 'grv'. Did you mean 'gru'"),
+        ("title: T\ninclude: [smok]\n", "include of .*bad.yaml: smok: no such suite"),
+        ("title: [\n", "cannot read the suite .*bad.yaml: while parsing"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place(tmp_path, text, told):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        load_suite(str(path))
 
 
 def test_an_unknown_suite_and_a_circle_are_refused(tmp_path):

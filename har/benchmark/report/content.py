@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from har.benchmark.columns import filled, shown
-from har.benchmark.gather import Entry, Gathered, dig
+from har.benchmark.entries import Entry, dig
+from har.benchmark.gather import Gathered
 from har.benchmark.leaderboard import COSTS
 from har.benchmark.report.measured import beside_peers, exported_graphs, robustness_heat
 from har.benchmark.report.mistakes import worst_mistakes
@@ -98,7 +99,7 @@ def _by_condition(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     found = []
     for kind in ("subjects", "cameras"):
         groups = getattr(entries[0].runs[0].predictions, kind)
-        names = sorted(set(groups.tolist()))
+        names = sorted(set(groups.tolist()), key=_by_number)
         if len(names) < 2:
             continue
         table = {
@@ -107,6 +108,11 @@ def _by_condition(entries: Sequence[Entry]) -> list[dict[str, Any]]:
         }
         found.append({"kind": kind, "columns": names, "rows": table})
     return found
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    """Return a key that puts 2 before 10."""
+    return (int(name) if name.isdecimal() else -1, name)
 
 
 def _share(right: np.ndarray) -> float | None:
@@ -130,7 +136,7 @@ def _confusion(entry: Entry) -> dict[str, Any]:
 
 def _curves(entry: Entry) -> dict[str, Any] | None:
     folder = entry.runs[0].folder
-    if folder is None:
+    if folder is None or not (folder / "metrics.csv").exists():
         return None
     rows = read_metrics(folder / "metrics.csv")
     series = {

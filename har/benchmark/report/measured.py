@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from har.benchmark.gather import Entry, Gathered, dig
+from har.benchmark.entries import Entry, dig
+from har.benchmark.gather import Gathered
 from har.benchmark.leaderboard import faults
 
 PEER_RATIOS = {
@@ -49,12 +50,15 @@ def _told(subsets: Sequence[Mapping[str, Any]]) -> str:
 
 
 def exported_graphs(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Return one row for each exported graph, mean over seeds; a fusion has none of its own."""
+    """Return one row for each exported graph, mean over the seeds that have it.
+
+    A fusion has none of its own.
+    """
     rows = []
     for entry in (entry for entry in entries if entry.runs[0].folder is not None):
         parts = [dig(run.record, ("exports",)) or {} for run in entry.runs]
         for kind in dict.fromkeys(name for part in parts for name in part):
-            own = [part.get(kind) or {} for part in parts]
+            own = [part[kind] for part in parts if kind in part]
             rows.append({"name": entry.name, "graph": kind, **_graph(own)})
     return rows
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from har.benchmark.gather import Entry
+from har.benchmark.entries import Entry, SeedResult
 from har.data.store import ClipStore
 from har.errors import HarError
 from har.evaluation.projection import SkeletonClip, bounds
@@ -25,8 +25,8 @@ def worst_mistakes(entries: Sequence[Entry], count: int = SHOWN) -> dict[str, An
     tested at once.
     """
     entry = entries[0]
-    folder = next((run.folder for e in entries for run in e.runs if run.folder is not None), None)
-    store = _store_of(folder) if folder is not None else None
+    run = next((run for e in entries for run in e.runs if run.folder is not None), None)
+    store = _store_of(run) if run is not None else None
     if store is None:
         return None
     predictions = entry.runs[0].predictions
@@ -48,15 +48,19 @@ def worst_mistakes(entries: Sequence[Entry], count: int = SHOWN) -> dict[str, An
     return {"name": entry.name, "edges": edges, "clips": clips}
 
 
-def _store_of(folder: Path) -> ClipStore | None:
-    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    store = config["data"].get("store")
-    if not store or not Path(store).exists():
+def _store_of(run: SeedResult) -> ClipStore | None:
+    """Return the store that a run was tested on, if it is still there and the same."""
+    if run.folder is None:
+        return None
+    config = yaml.safe_load((run.folder / CONFIG).read_text(encoding="utf-8"))
+    path = config["data"].get("store")
+    if not path or not Path(path).exists():
         return None
     try:
-        return ClipStore.open(Path(store), unit=config["data"]["unit"])
+        store = ClipStore.open(Path(path), unit=config["data"]["unit"])
     except HarError:
         return None
+    return store if store.fingerprint == run.results["data_fingerprint"] else None
 
 
 def _drawing(store: ClipStore, row: int) -> dict[str, Any]:
@@ -71,8 +75,9 @@ def _drawing(store: ClipStore, row: int) -> dict[str, Any]:
     size = float((high - low).max()) or 1.0
     scaled = (points - (low + high) / 2) / size * 1000 + 500
     frames = np.unique(np.linspace(0, picture.frame_count - 1, FRAMES).round().astype(int))
-    joints = scaled[:, frames].round().astype(int)
-    seen = picture.visible[:, frames]
+    there = picture.visible.any(axis=(1, 2))
+    joints = scaled[there][:, frames].round().astype(int)
+    seen = picture.visible[there][:, frames]
     people = [
         [
             [
@@ -82,6 +87,5 @@ def _drawing(store: ClipStore, row: int) -> dict[str, Any]:
             for pair in zip(person, visible, strict=True)
         ]
         for person, visible in zip(joints, seen, strict=True)
-        if visible.any()
     ]
     return {"people": people, "seconds": round(picture.frame_count / picture.fps, 2)}

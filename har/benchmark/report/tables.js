@@ -16,7 +16,7 @@ function heatCell(value, digits = 0) {
 }
 
 function heatTable(columns, rows) {
-  const tall = Math.min(8.5, 1 + 0.55 * Math.max(...columns.map((name) => name.length)));
+  const tall = Math.min(15, 1 + 0.5 * Math.max(...columns.map((name) => name.length)));
   const head = element("tr", {}, element("th", {}, ""), ...columns.map((name) => element("th", { class: "tilted", title: name, style: `height:${tall}rem` }, element("span", {}, name))));
   const body = Object.entries(rows).map(([name, values]) => element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => heatCell(v))));
   return scrolled(element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
@@ -56,7 +56,7 @@ function exported(task) {
   const rows = task.exports.map((graph) => graph.refused
     ? [graph.name, called(graph), `no graph: ${graph.refused}`]
     : [graph.name, called(graph), ...[graph.p50_ms, graph.p90_ms, graph.p99_ms, graph.hop ? null : graph.clips_per_second, graph.mib].map(short),
-      graph.max_difference.toExponential(1), percent(graph.agreement), percent(graph.lost)]);
+      graph.max_difference == null ? "" : graph.max_difference.toExponential(1), percent(graph.agreement), percent(graph.lost)]);
   return plainTable(titles, rows);
 }
 

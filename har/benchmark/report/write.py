@@ -1,6 +1,7 @@
 """Writes the report of benchmarks."""
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -11,7 +12,7 @@ from har.benchmark.leaderboard import leaderboard, markdown, write_files
 from har.benchmark.report.content import page_content
 from har.record import to_plain, write_bytes_atomic, write_json_atomic
 
-SCRIPTS = ("tables.js", "page.js")
+SCRIPTS = ("tables.js", "plots.js", "page.js")
 PAGE, RESULTS = "index.html", "leaderboard.json"
 
 
@@ -41,11 +42,10 @@ def _page(content: dict) -> str:
     place = files("har.benchmark.report")
     page = place.joinpath("page.html").read_text(encoding="utf-8")
     title = " · ".join(suite["title"] for suite in content["suites"])
-    # "</" would end the script element in which the data stand.
-    data = json.dumps(to_plain(content), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+    # "</script>" or "<!--" would end, or swallow, the script element in which the data stand.
+    data = json.dumps(to_plain(content), ensure_ascii=False, allow_nan=False)
+    data = data.replace("<", "\\u003c")
     script = "\n".join(place.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
     style = place.joinpath("page.css").read_text(encoding="utf-8")
     parts = {"title": escape(title), "style": style, "script": script, "data": data}
-    for name, text in parts.items():
-        page = page.replace(f"{{{{{name}}}}}", text, 1)
-    return page
+    return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], page)
