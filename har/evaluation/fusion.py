@@ -38,7 +38,8 @@ class LinearPool:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.weights).all() or min(self.weights) < 0 or sum(self.weights) <= 0:
+        smallest = min(self.weights, default=0.0)
+        if not np.isfinite(self.weights).all() or smallest < 0 or sum(self.weights) <= 0:
             raise HarError(
                 f"weights {list(self.weights)}: give numbers of at least 0, one of them more."
             )

@@ -129,7 +129,8 @@ class MaskedClassifier(nn.Module):
         joined = self.fusion(streams)
         maps = self.backbone(joined.flatten(0, 1))
         if self.joint_confidence == "weight":
-            maps = weigh_by_confidence(maps, streams[CONFIDENCE].flatten(0, 1))
+            order = getattr(self.backbone, "out_joints", None)
+            maps = weigh_by_confidence(maps, streams[CONFIDENCE].flatten(0, 1), order)
         rows = self.temporal(maps)
         features = rows.view(joined.shape[0], joined.shape[1], -1)
         if not self.skip_absent_people:

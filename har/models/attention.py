@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.checks import check_least
 
 
 class SelfAttention(nn.Module):
@@ -16,11 +17,12 @@ class SelfAttention(nn.Module):
         dropout: rate on the attention weights.
 
     Raises:
-        ConfigError: if the heads do not divide the channels.
+        ConfigError: no head, or heads that do not divide the channels.
     """
 
     def __init__(self, channels: int, heads: int, dropout: float = 0.0):
         super().__init__()
+        check_least(heads=heads)
         if channels % heads:
             raise ConfigError(f"{channels} channels cannot be split over {heads} attention heads.")
         self.heads = heads
@@ -105,11 +107,17 @@ class DropPath(nn.Module):
     """Stochastic depth: in training, leaves a branch out for whole people at random.
 
     Args:
-        rate: share of people whose branch is left out; the others are scaled up to make up for it.
+        rate: share of people whose branch is left out, under 1; the others are scaled up to make up
+            for it.
+
+    Raises:
+        ConfigError: another rate.
     """
 
     def __init__(self, rate: float):
         super().__init__()
+        if not 0 <= rate < 1:
+            raise ConfigError(f"drop_path is {rate}; give a rate of at least 0 and under 1.")
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:

@@ -64,7 +64,8 @@ class SkeletonClassifier(nn.Module):
             return joined.new_zeros(joined.shape[0], self.temporal.out_channels)
         features = self.backbone(people)
         if self.joint_confidence == "weight":
-            features = weigh_by_confidence(features, streams[CONFIDENCE][person_mask])
+            order = getattr(self.backbone, "out_joints", None)
+            features = weigh_by_confidence(features, streams[CONFIDENCE][person_mask], order)
         return mean_over_people(self.temporal(features), person_mask)
 
     def auxiliary_loss(self, logits: Tensor, labels: Tensor, person_mask: Tensor) -> Tensor | None:

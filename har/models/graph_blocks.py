@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.checks import check_least
 from har.models.layers import ChannelsLastBatchNorm
 from har.models.temporal_modules import UnitTemporalConv
 
@@ -35,8 +36,15 @@ def plan_blocks(
         in_channels: C of the input.
         base_channels: width of the first stage.
         blocks: number of blocks. The first has no residual.
-        stages: numbers of the blocks, from 2, that double the width and halve the frames.
+        stages: numbers of the blocks, from 2, that double the width and halve the frames; there
+            need not be so many blocks.
+
+    Raises:
+        ConfigError: no block, no width, or a stage under 2.
     """
+    check_least(base_channels=base_channels, blocks=blocks)
+    if stages and min(stages) < 2:
+        raise ConfigError(f"stages is {list(stages)}; give numbers of blocks, from 2.")
     plans: list[BlockPlan] = []
     channels, width = in_channels, base_channels
     for number in range(1, blocks + 1):

@@ -113,8 +113,8 @@ def aggregate(features: Tensor, adjacency: Tensor) -> Tensor:
     people, frames, joints, channels = features.shape
     graphs = adjacency.shape[0]
     stacked = features.reshape(people * frames, joints * graphs, channels // graphs)
-    weights = _weights_as(features, adjacency.permute(2, 1, 0).reshape(-1, joints * graphs))
-    out = torch.bmm(weights.expand(people * frames, -1, -1), stacked)
+    weights = adjacency.permute(2, 1, 0).reshape(-1, joints * graphs)
+    out = torch.bmm(expand_over(weights, stacked), stacked)
     return out.view(people, frames, adjacency.shape[2], channels // graphs)
 
 
@@ -129,15 +129,22 @@ def aggregate_apart(features: Tensor, adjacency: Tensor) -> Tensor:
         (P, T, W, K*C); channel k*C + c holds the sum over v of adjacency[k, v, w] * features[v, c].
     """
     people, frames, joints, channels = features.shape
-    weights = _weights_as(features, adjacency.permute(2, 0, 1).reshape(-1, joints))
+    weights = adjacency.permute(2, 0, 1).reshape(-1, joints)
     by_frame = features.reshape(people * frames, joints, channels)
-    out = torch.bmm(weights.expand(people * frames, -1, -1), by_frame)
+    out = torch.bmm(expand_over(weights, by_frame), by_frame)
     return out.view(people, frames, adjacency.shape[2], -1)
 
 
-def _weights_as(features: Tensor, weights: Tensor) -> Tensor:
-    """Return the weights in the type of the features: autocast would turn a copy a frame later."""
-    return weights.to(features.dtype)
+def expand_over(weights: Tensor, rows: Tensor) -> Tensor:
+    """Return weights (A, L) as often as there are rows (B, L, C), for a product: (B, A, L), a view.
+
+    Under autocast the weights are turned to its type first; it would turn B copies of them.
+    """
+    device = rows.device.type
+    has_autocast = device != "meta" and rows.dtype != torch.float64
+    if has_autocast and torch.is_autocast_enabled(device):
+        weights = weights.to(torch.get_autocast_dtype(device))
+    return weights.expand(rows.shape[0], -1, -1)  # len() would be fixed in an export
 
 
 def mean_over_people(features: Tensor, person_mask: Tensor) -> Tensor:

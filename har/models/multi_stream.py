@@ -1,6 +1,7 @@
 """Late fusion in one model: a classifier for each stream, their logits added up."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import cast
 
 import torch
@@ -93,7 +94,8 @@ def checked_shares(weights: Sequence[float] | None, names: tuple[str, ...], lear
         raise ConfigError(
             f"{len(given)} weights for {len(names)} streams ({', '.join(names)}): give one each."
         )
-    if min(given) < 0 or sum(given) == 0 or (learn and min(given) == 0):
+    finite = all(map(isfinite, given))
+    if not finite or min(given) < 0 or sum(given) == 0 or (learn and min(given) == 0):
         kind = "positive" if learn else "at least 0, and one of them more"
         raise ConfigError(f"weights={given}: the weight of every stream must be {kind}.")
     return torch.tensor(given) / sum(given)

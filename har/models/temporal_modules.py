@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.errors import ConfigError
 from har.models.layers import ChannelsLastBatchNorm, TemporalConv, each_nth_frame
 
 
@@ -132,7 +133,8 @@ class MultiScaleTemporal(nn.Module):
     """Temporal module with several scales in parallel.
 
     Branches -> batch norm (-> ReLU -> 1x1 convolution -> batch norm where ``merge``)
-    -> dropout (+ residual where ``residual``).
+    -> dropout (+ residual where ``residual``). All norms start at 1; in the authors' code of
+    CTR-GCN and its descendants at random, around 1 with a standard deviation of 0.02.
 
     The defaults are CTR-GCN's. MS-G3D has kernel 3, dilations 1 to 4, a residual, and a ReLU
     behind; ST-GCN++ has kernel 3, dilations 1 to 4, and merges.
@@ -189,8 +191,17 @@ class MultiScaleTemporal(nn.Module):
 
 
 def equal_widths(channels: int, branches: int) -> tuple[int, ...]:
-    """Return the channels of each branch: equal, the first taking the remainder."""
+    """Return the channels of each branch: equal, the first taking the remainder.
+
+    Raises:
+        ConfigError: fewer channels than branches.
+    """
     width = channels // branches
+    if width < 1:
+        raise ConfigError(
+            f"{channels} channels cannot be shared among {branches} branches along time: raise "
+            "base_channels"
+        )
     return (channels - width * (branches - 1), *[width] * (branches - 1))
 
 
@@ -219,3 +230,19 @@ def init_fan_out(linear: nn.Linear, widths: list[int] | None = None) -> None:
     for part in linear.weight.split(widths or [linear.out_features]):
         nn.init.kaiming_normal_(part, mode="fan_out")
     nn.init.zeros_(linear.bias)
+
+
+def init_joined_inputs(linear: nn.Linear) -> None:
+    """Initialise 1x1 convolutions that are added up, and joined along the inputs in one layer.
+
+    Each starts as by the authors of 2s-AGCN and those who follow them.
+    """
+    nn.init.normal_(linear.weight, std=(2.0 / linear.weight.numel()) ** 0.5)
+    nn.init.zeros_(linear.bias)
+
+
+def init_as_torch(model: nn.Module) -> None:
+    """Start all linear layers and convolutions along time from PyTorch's own initialisation."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.reset_parameters()

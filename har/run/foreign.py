@@ -82,10 +82,7 @@ def _read(path: Path) -> Any:
         with safe_globals([(Ignored, name) for name in IGNORED]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is refused: it is damaged, or holds more than weights and plain data "
-            f"({_reason(error)})"
-        ) from error
+        raise CheckpointError(f"{path} is refused: {_reason(error)}") from error
     except Exception as error:  # a damaged file can make the reader fail in any way
         raise CheckpointError(
             f"{path} cannot be read, it may be cut short: {str(error).partition(chr(10))[0]}"
@@ -93,6 +90,8 @@ def _read(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return the sentence of PyTorch's message that names the object."""
+    """Return what is wrong, with the sentence of PyTorch's message that names the object."""
     sentences = [line.strip() for line in str(error).splitlines() if "GLOBAL" in line]
-    return sentences[-1] if sentences else str(error).partition("\n")[0]
+    if not sentences:
+        return "it is damaged, or no checkpoint but a text, such as a web page or a Git LFS pointer"
+    return f"it is damaged, or holds more than weights and plain data ({sentences[-1]})"

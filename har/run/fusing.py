@@ -49,9 +49,7 @@ def fuse_runs(
         HarError: a run is unfinished, the runs are not about the same clips, labels or data, or
             there are no validation predictions to find the weights on.
     """
-    names = [str(folder) for folder in runs]
-    if len(set(names)) < len(names):
-        raise HarError(f"a run is given twice: {', '.join(names)}")
+    _check_folders(runs, out)
     facts = _common_facts(runs)
     test = _read_predictions(runs, PREDICTIONS)
     pool, validation_loss = _choose_pool(weights, runs, test)
@@ -73,6 +71,15 @@ def fuse_runs(
     print(report(results))
     print(f"fusion: {out}")
     return RunResult(out, results)
+
+
+def _check_folders(runs: Sequence[Path], out: Path) -> None:
+    """Refuse a run that is given twice, and an ``out`` that would replace one."""
+    places = [folder.resolve() for folder in runs]
+    if len(set(places)) < len(places):
+        raise HarError(f"a run is given twice: {', '.join(map(str, runs))}")
+    if out.resolve() in places:
+        raise HarError(f"out={out} is one of the runs, its results would be lost: give another")
 
 
 def _common_facts(runs: Sequence[Path]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Training that starts from the weights of another run, a pre-trained encoder, or an import."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,16 @@ from har.run.checkpoints import read_checkpoint
 BACKBONE = "backbone."
 """In the name of every tensor that a checkpoint has to give; the others may stay fresh."""
 
+HEAD = ".head."
+"""In the name of every tensor that only fits what it was trained to tell apart."""
 
-def start_from(module: nn.Module, path: Path, model: Mapping[str, Any]) -> tuple[str, ...]:
+
+def start_from(
+    module: nn.Module,
+    path: Path,
+    model: Mapping[str, Any],
+    outputs: Sequence[str] | None = None,
+) -> tuple[str, ...]:
     """Load the weights that training starts from.
 
     The backbone has to fit. What else fits is taken too; the rest, such as the head for other
@@ -25,6 +33,8 @@ def start_from(module: nn.Module, path: Path, model: Mapping[str, Any]) -> tuple
         module: named as in a checkpoint: ``classifier.backbone...``.
         path: a checkpoint of this project, see ``har.run.checkpoints``.
         model: of the configuration.
+        outputs: what the outputs stand for; a head that was trained for others stays as it is.
+            None where there is no head.
 
     Returns:
         Names of the tensors that stay as they are.
@@ -34,7 +44,12 @@ def start_from(module: nn.Module, path: Path, model: Mapping[str, Any]) -> tuple
     """
     checkpoint = read_checkpoint(path)
     given, own = checkpoint["state_dict"], module.state_dict()
-    fresh = tuple(name for name in own if not _fits(own[name], given.get(name)))
+    same_outputs = outputs is None or list(outputs) == _outputs(checkpoint["har"])
+    fresh = tuple(
+        name
+        for name in own
+        if not _fits(own[name], given.get(name)) or (HEAD in name and not same_outputs)
+    )
     unfit = [name for name in own if BACKBONE in name and name in fresh]
     unfit += [name for name in given if BACKBONE in name and name not in own]
     if unfit:
@@ -48,6 +63,10 @@ def start_from(module: nn.Module, path: Path, model: Mapping[str, Any]) -> tuple
     _tell(path, len(own) - len(fresh), fresh)
     _tell_settings(_settings(checkpoint["har"]["config"].get("model", {})), _settings(model))
     return fresh
+
+
+def _outputs(record: Mapping[str, Any]) -> list[str]:
+    return list(record.get("outputs") or record["labels"])
 
 
 def _fits(own: Tensor, given: Tensor | None) -> bool:

@@ -172,10 +172,9 @@ def test_weights_that_do_not_fit_are_refused():
     runs = models(1, 2)
     with pytest.raises(HarError, match=r"3 weights for 2 runs \(run0, run1\)"):
         fuse(runs, LinearPool((1, 1, 1)))
-    with pytest.raises(HarError, match="at least 0, one of them more"):
-        LinearPool((0.0, 0.0))
-    with pytest.raises(HarError, match="at least 0, one of them more"):
-        LinearPool((1.0, -1.0))
+    for weights in ((0.0, 0.0), (1.0, -1.0), (1.0, float("nan")), (1.0, float("inf")), ()):
+        with pytest.raises(HarError, match="at least 0, one of them more"):
+            LinearPool(weights)
     with pytest.raises(HarError, match="at least 2 runs, got 1: run0"):
         tune_weights({"run0": runs["run0"]})
 

@@ -11,11 +11,13 @@ tests: they run the same code.
 
 import inspect
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 import torch
+from operations_helper import Operations
 from torch import Tensor, nn
 
 from har.cli.models import (
@@ -46,6 +48,12 @@ FEW_LAYOUTS = ("ntu25", "coco17", "kinect20")
 CHEAP_PARAMETERS = 1_000_000
 COORDINATES_ONLY = {"posec3d"}
 """Backbones that draw a pose, and refuse more channels than its coordinates."""
+SUMS_IN_FLOAT32 = {"act", "ctrgcn", "dstformer", "mamp", "skateformer", "transformer"}
+"""Modules that under autocast add up tokens in float32, as usual for transformers, or graphs."""
+WITHOUT_A_REPEATABLE_GRADIENT = re.compile(
+    "(max|avg)_pool3d|adaptive_|fractional_|upsample|reflection_pad|replication_pad|median|histc"
+)
+"""Operations that PyTorch refuses to differentiate on a GPU with ``trainer.deterministic=true``."""
 NAMES = backbone_names()
 EXPECTED = {"stgcnpp", "stgcnpp_small"}
 
@@ -249,6 +257,17 @@ def test_double_and_half_precision(name, backbone):
     assert out.dtype == torch.float64
     scale = expected.abs().max()
     torch.testing.assert_close(out.float() / scale, expected / scale, atol=1e-2, rtol=0)
+
+
+@torch.no_grad()
+def test_operations_suit_half_precision_and_repeatable_training(name, backbone):
+    x = random_input(name, "ntu25", people=2)
+    with torch.autocast("cpu", torch.bfloat16), Operations(smallest=32 * x[..., 0].numel()) as seen:
+        backbone(x)
+    assert not [found for found in seen.names if WITHOUT_A_REPEATABLE_GRADIENT.search(found)]
+    assert not seen.repeated
+    if backbone_node(name, 64)["_target_"].split(".")[-2] not in SUMS_IN_FLOAT32:
+        assert not seen.lifted
 
 
 @pytest.mark.slow

@@ -140,8 +140,9 @@ def test_what_an_absent_persons_row_holds_is_not_looked_at():
 def test_weights_that_do_not_fit_are_told():
     with pytest.raises(ConfigError, match=r"3 weights for 2 streams \(joint, bone\)"):
         multi_stream(weights=[1, 2, 3])
-    with pytest.raises(ConfigError, match="the weight of every stream must be at least 0"):
-        multi_stream(weights=[1, -1])
+    for weights in ([1, -1], [0, 0], [1, float("nan")]):
+        with pytest.raises(ConfigError, match="the weight of every stream must be at least 0"):
+            multi_stream(weights=weights)
     with pytest.raises(ConfigError, match="the weight of every stream must be positive"):
         multi_stream(weights=[1, 0], learn_weights=True)
 

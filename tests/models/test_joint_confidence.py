@@ -3,6 +3,7 @@
 import pytest
 import torch
 from models_helper import random_joints
+from torch import Tensor, nn
 
 from har.config.compose import compose_unchecked, to_plain
 from har.errors import ConfigError
@@ -11,6 +12,8 @@ from har.export.onnx_file import ExportError
 from har.export.stepwise.model import StepClassifier
 from har.models.classifier import SkeletonClassifier
 from har.models.confidence import weigh_by_confidence
+from har.models.fusion.early import EarlyFusion
+from har.models.skeleton.skateformer import SkateFormer
 from har.run.assemble import build_classifier
 from har.skeleton.layout import load_layout
 
@@ -89,6 +92,27 @@ def test_as_a_weight_it_keeps_the_parameters_and_exports(backbone: str) -> None:
     torch.testing.assert_close(weighed(even, mask), plain(streams, mask), **CLOSE)
     assert not torch.allclose(weighed(streams, mask), plain(streams, mask))
     torch.testing.assert_close(masked(weighed)(streams, mask), weighed(streams, mask), **CLOSE)
+
+
+@torch.no_grad()
+def test_the_weights_follow_a_backbone_that_sorts_the_joints() -> None:
+    layout = load_layout("kinect20")
+    sizes = {"channels": (16, 16), "depths": (1, 1), "heads": 8, "window": 4}
+    backbone = SkateFormer(layout, frames=8, **sizes).eval()  # type: ignore[arg-type]
+    assert len(backbone.out_joints) == layout.num_joints
+    seen = torch.ones(1, 1, 8, layout.num_joints, 1)
+    seen[:, :, :, layout.index("left_knee")] = 0
+    parts = EarlyFusion({"joint": 3}), backbone, nn.Identity(), nn.Identity()
+    weighed = SkeletonClassifier(*parts, joint_confidence="weight")
+    maps: list[Tensor] = []
+    weighed.temporal.register_forward_pre_hook(lambda _, args: maps.append(args[0]))
+    weighed.temporal.register_forward_hook(lambda _, args, out: out.mean((1, 2)))
+    streams = {"joint": random_joints(1, people=1, frames=8, joints=20), "confidence": seen}
+    mask = torch.ones(1, 1, dtype=torch.bool)
+    expected = weighed(streams, mask)
+    unseen = (maps[0] == 0).all(-1).all(1)[0]
+    assert torch.equal(unseen, backbone.out_joints == layout.index("left_knee"))
+    torch.testing.assert_close(masked(weighed)(streams, mask), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("streams", [("joint",), ("confidence",)])

@@ -4,6 +4,7 @@ import torch
 from models_helper import random_joints
 from torch import nn
 
+from har.errors import ConfigError
 from har.models.skeleton.mlp import MLP
 from har.skeleton.layout import load_layout
 
@@ -30,3 +31,10 @@ def test_depth_and_width_are_those_asked_for():
     model = MLP(load_layout("kinect20"), segments=2, width=16, depth=3)
     sizes = [(m.in_features, m.out_features) for m in model.modules() if isinstance(m, nn.Linear)]
     assert sizes == [(2 * 2 * 60, 16), (16, 16), (16, 16)]
+
+
+def test_a_single_person_to_train_on_is_refused():
+    model = MLP(load_layout("kinect20"), width=16)
+    with pytest.raises(ConfigError, match=r"single person: raise data\.batch_size"):
+        model.train()(torch.ones(1, 8, 20, 3))
+    assert model.eval()(torch.ones(1, 8, 20, 3)).shape[0] == 1

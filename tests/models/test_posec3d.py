@@ -8,7 +8,8 @@ from har.errors import ConfigError
 from har.models.cost import count_macs, parameter_count
 from har.models.heads import LinearHead
 from har.models.heatmaps import crop_to_body, draw_heatmaps
-from har.models.skeleton.posec3d import PoseC3D
+from har.models.skeleton.posec3d import PoseC3D, image_max_pool
+from har.models.temporal_modules import temporal_max_pool
 from har.skeleton.layout import load_layout
 
 SMALL = {"base_channels": 4, "stage_blocks": (1, 2), "size": 20}
@@ -184,3 +185,13 @@ def test_people_who_share_a_volume_have_its_features():
     assert not torch.equal(features[0], features[2])
     with pytest.raises(ConfigError, match=r"has 3 people: clips need 2 each. Set data\.people=2"):
         model(joints[:3])
+
+
+def test_images_are_pooled_as_volumes_and_axis_by_axis():
+    volumes = random_joints(2, people=4, frames=5, joints=6).relu()  # (N, T, H, W, C)
+    pooled = F.max_pool3d(volumes.permute(0, 4, 1, 2, 3), (1, 3, 3), 1, (0, 1, 1))
+    images = volumes.flatten(0, 1)
+    expected = pooled.permute(0, 2, 3, 4, 1).flatten(0, 1)
+    assert torch.equal(image_max_pool(images), expected)
+    of_rows = temporal_max_pool(images)  # as on a GPU
+    assert torch.equal(temporal_max_pool(of_rows.transpose(1, 2)).transpose(1, 2), expected)

@@ -105,6 +105,12 @@ def test_a_file_without_weights(tmp_path, content, message):
         read_foreign_weights(tmp_path / "other.pth")
 
 
+def test_a_text_in_place_of_a_checkpoint(tmp_path):
+    (tmp_path / "page.pth").write_text("version https://git-lfs.github.com/spec/v1\nsize 123\n")
+    with pytest.raises(CheckpointError, match=r"page\.pth is refused: .*Git LFS pointer$"):
+        read_foreign_weights(tmp_path / "page.pth")
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(CheckpointError, match="There is no checkpoint"):
         read_foreign_weights(tmp_path / "none.pth")

@@ -114,10 +114,18 @@ def test_unfinished_and_repeated_runs_are_refused(runs, tmp_path):
     (tmp_path / "new").mkdir()
     with pytest.raises(HarError, match=r"new has no results.json: give the folder of a finished"):
         fuse_runs([runs[0], tmp_path / "new"], tmp_path / "out")
-    with pytest.raises(HarError, match="a run is given twice"):
-        fuse_runs([runs[0], runs[0]], tmp_path / "out")
+    for same in (runs[0], runs[1] / ".." / runs[0].name):
+        with pytest.raises(HarError, match="a run is given twice"):
+            fuse_runs([runs[0], same], tmp_path / "out")
     with pytest.raises(HarError, match="weights=best: give tuned, learned, or one number a run"):
         fuse_runs(runs, tmp_path / "out", "best")
+
+
+def test_a_run_is_not_replaced_by_the_fusion(runs):
+    before = (runs[1] / "results.json").read_bytes()
+    with pytest.raises(HarError, match=r"out=.*bone is one of the runs, its results would be lost"):
+        fuse_runs(runs, runs[1])
+    assert (runs[1] / "results.json").read_bytes() == before
 
 
 def test_all_mistakes_in_the_arguments_are_told_at_once():

@@ -41,6 +41,14 @@ def test_a_head_for_other_classes_stays_as_it_is(checkpoint, tmp_path, capsys):
     assert f"not from it: {head}, classifier.head.linear.bias" in capsys.readouterr().out
 
 
+def test_a_head_for_as_many_other_classes_stays_as_it_is(checkpoint):
+    started, model = module("seed=5")
+    named = read_checkpoint(checkpoint)["har"]["outputs"]
+    assert start_from(started, checkpoint, model, named) == ()
+    fresh = start_from(started, checkpoint, model, [*named[1:], "another"])
+    assert fresh == ("classifier.head.linear.weight", "classifier.head.linear.bias")
+
+
 def test_another_backbone_is_refused(checkpoint):
     wider, model = module("model.backbone.base_channels=16")
     with pytest.raises(CheckpointError, match=r"weights=.* is of another backbone, \d+ tensors do"):

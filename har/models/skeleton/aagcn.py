@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.checks import check_least
 from har.models.graph_blocks import GraphBlock, JointNorm, plan_blocks, pointwise_norm
 from har.models.layers import ChannelsLastBatchNorm
-from har.models.temporal_modules import UnitTemporalConv, init_fan_out
+from har.models.temporal_modules import UnitTemporalConv, init_fan_out, init_joined_inputs
 from har.skeleton.graph import spatial_graph
 from har.skeleton.layout import Layout
 
@@ -108,7 +109,7 @@ class SpatialModule(nn.Module):
         embedding = out_channels // EMBEDDING_REDUCTION
         self.graph = AdaptiveGraph(in_channels, embedding, graph, similarity)
         self.project = nn.Linear(subsets * in_channels, out_channels)
-        _init_sum(self.project)
+        init_joined_inputs(self.project)
         self.norm = ChannelsLastBatchNorm(out_channels)
         nn.init.constant_(self.norm.weight, INITIAL_SCALE)
         self.residual = pointwise_norm(in_channels, out_channels)
@@ -139,7 +140,7 @@ class AAGCN(nn.Module):
     The output has ``out_channels`` features a person, frame and joint.
 
     Raises:
-        ConfigError: if the similarity is neither of the two.
+        ConfigError: if the similarity is neither of the two, or sizes that no network has.
     """
 
     def __init__(
@@ -156,6 +157,7 @@ class AAGCN(nn.Module):
         super().__init__()
         if similarity not in SIMILARITIES:
             raise ConfigError(f"similarity is '{similarity}'; give {' or '.join(SIMILARITIES)}.")
+        check_least(EMBEDDING_REDUCTION, base_channels=base_channels)
         graph = spatial_graph(layout)
         self.person_slots = person_slots
         self.data_norm = JointNorm(layout.num_joints, in_channels, person_slots)
@@ -179,9 +181,3 @@ class AAGCN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T', V, out_channels)."""
         return self.blocks(self.data_norm(x))
-
-
-def _init_sum(project: nn.Linear) -> None:
-    """Start the 1x1 convolutions of all subsets, which one layer holds, as the authors do."""
-    nn.init.normal_(project.weight, std=(2 / project.weight.numel()) ** 0.5)
-    nn.init.zeros_(project.bias)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.models.checks import check_least, check_multiple
 from har.models.graph_blocks import BlockPlan, GraphBlock, JointNorm, pointwise_norm
 from har.models.layers import ChannelsLastBatchNorm
 from har.models.temporal_modules import MultiScaleTemporal
@@ -124,7 +125,8 @@ class BlockGraphConv(nn.Module):
         """Map (P, T, V, in_channels) to (P, T, V, out_channels)."""
         grouped = x.unflatten(-1, (self.groups, -1))
         gathered = torch.einsum("ptvhc,khvw->ptwhkc", grouped, self.weighted_graphs())
-        mixed = torch.einsum("ptwhkc,khco->ptwho", gathered, self.weight).flatten(3) + self.bias
+        mixed = torch.einsum("ptwhkc,khco->ptwho", gathered, self.weight).flatten(3)
+        mixed = mixed + self.bias.to(mixed.dtype)
         return F.relu(self.norm(mixed) + self.residual(x))
 
     def weighted_graphs(self) -> Tensor:
@@ -147,6 +149,9 @@ class BlockGCN(nn.Module):
         elements: learned points that read the topology.
 
     The output has ``out_channels`` features a person, frame and joint.
+
+    Raises:
+        ConfigError: sizes that no network has.
     """
 
     def __init__(
@@ -161,6 +166,8 @@ class BlockGCN(nn.Module):
         elements: int = 64,
     ):
         super().__init__()
+        check_least(blocks=blocks, groups=groups, elements=elements)
+        check_multiple(of=groups, base_channels=base_channels)
         joints, hops = layout.num_joints, torch.from_numpy(hop_distance(layout))
         self.embed = nn.Linear(in_channels, base_channels)
         self.position = nn.Parameter(torch.randn(joints, base_channels))
@@ -180,7 +187,8 @@ class BlockGCN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T', V, out_channels)."""
         topology = self.topology(x)
-        features = self.data_norm(self.embed(x) + self.position)
+        embedded = self.embed(x)
+        features = self.data_norm(embedded + self.position.to(embedded.dtype))
         for shift, block in zip(self.shifts, self.blocks, strict=True):
             features = block(features + shift(topology))
         return features

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.errors import ConfigError
+from har.models.checks import check_least
 from har.models.graph_blocks import GraphBlock, JointNorm, plan_blocks, pointwise_norm
 from har.models.layers import ChannelsLastBatchNorm
-from har.models.temporal_modules import MultiScaleTemporal
+from har.models.temporal_modules import MultiScaleTemporal, init_as_torch
 from har.skeleton.layout import Layout
 
 START_MEAN, START_STD = 0.04, 0.02
@@ -48,7 +50,8 @@ class DynamicSpatialModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (P, T, V, in_channels) to (P, T, V, out_channels)."""
-        graphs = self.clip_graphs(x) + self.adjacency[:, None]
+        graphs = self.clip_graphs(x)
+        graphs = graphs + self.adjacency[:, None].to(graphs.dtype)
         features = F.relu(self.project_norm(self.project(x)))
         gathered = torch.einsum("ptvc,pcvw->ptwc", features, graphs.flatten(1, 2))
         return F.relu(self.norm(self.merge(gathered)) + self.residual(x))
@@ -67,7 +70,8 @@ class DynamicSpatialModule(nn.Module):
         )
         differences = torch.tanh(senders[..., :, None] - receivers[..., None, :])
         products = torch.einsum("pkcv,pkcw->pkvw", senders, receivers).softmax(dim=-2)
-        return differences * self.channel_scale + (products * self.group_scale)[:, :, None]
+        weighted = (products * self.group_scale)[:, :, None].to(differences.dtype)
+        return differences * self.channel_scale.to(differences.dtype) + weighted
 
     def _by_group(self, x: Tensor) -> Tensor:
         """Return (P, V, K*W) as (P, K, W, V)."""
@@ -101,7 +105,7 @@ class BodyTemporalModule(MultiScaleTemporal):
         joints = x.shape[2]
         with_body = torch.cat([x, x.mean(dim=2, keepdim=True)], dim=2)
         single, body = self.branches(with_body).split([joints, 1], dim=2)
-        shared = single + body * self.body_share[:, None]
+        shared = single + body * self.body_share[:, None].to(body.dtype)
         return self.dropout(self.merge(self.norm(shared)))
 
 
@@ -119,6 +123,9 @@ class DGSTGCN(nn.Module):
         dropout: rate after each temporal module but the first.
 
     The output has ``out_channels`` features a person, frame and joint.
+
+    Raises:
+        ConfigError: sizes that no network has.
     """
 
     def __init__(
@@ -133,6 +140,11 @@ class DGSTGCN(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
+        check_least(groups=groups)
+        if int(ratio * base_channels) < 1:
+            raise ConfigError(
+                f"ratio is {ratio}: no channel of {base_channels} is left for a group."
+            )
         joints = layout.num_joints
         plans = plan_blocks(in_channels, base_channels, blocks, stages)
         self.data_norm = JointNorm(joints, in_channels)
@@ -143,15 +155,8 @@ class DGSTGCN(nn.Module):
             temporal = BodyTemporalModule(width, joints, plan.stride, rate)
             self.blocks.append(GraphBlock(plan, spatial, temporal))
         self.out_channels = plans[-1].out_channels
-        _initialise(self)
+        init_as_torch(self)  # as the published training does
 
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T', V, out_channels)."""
         return self.blocks(self.data_norm(x))
-
-
-def _initialise(model: nn.Module) -> None:
-    """Start all convolutions from PyTorch's own initialisation, as the published training does."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.reset_parameters()

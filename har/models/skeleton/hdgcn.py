@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError, LayoutError, did_you_mean
+from har.models.checks import check_multiple
 from har.models.graph_blocks import GraphBlock, JointNorm, plan_blocks, pointwise_norm
 from har.models.layers import ChannelsLastBatchNorm
 from har.models.temporal_modules import MultiScaleTemporal, init_fan_out
@@ -186,7 +187,7 @@ class HierarchicalModule(nn.Module):
         """Map (P, T, V, L, C) to the features of the three graphs, (P, T, V, L, 3*C)."""
         gathered = torch.einsum("ptvlc,lgwv->ptwlgc", x, self.adjacency).flatten(3, 4)
         mixed = torch.einsum("ptvkc,kco->ptvko", gathered, self.weight).flatten(3)
-        return self.mix_norm(mixed + self.bias).unflatten(-1, (self.layers, -1))
+        return self.mix_norm(mixed + self.bias.to(mixed.dtype)).unflatten(-1, (self.layers, -1))
 
 
 class HDGCN(nn.Module):
@@ -202,6 +203,10 @@ class HDGCN(nn.Module):
         levels: number of levels, at most; deeper joints are in the last.
 
     The output has ``out_channels`` features a person, frame and joint.
+
+    Raises:
+        ConfigError: sizes that no network has, or an unknown centre.
+        LayoutError: if all joints are in the centre.
     """
 
     def __init__(
@@ -215,6 +220,7 @@ class HDGCN(nn.Module):
         levels: int = 7,
     ):
         super().__init__()
+        check_multiple(of=GRAPHS + 1, base_channels=base_channels)
         groups = hierarchy_levels(layout, center, levels)
         plans = plan_blocks(in_channels, base_channels, blocks, stages)
         self.data_norm = JointNorm(layout.num_joints, in_channels)

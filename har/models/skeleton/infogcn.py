@@ -18,10 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.checks import check_least
 from har.models.graph_blocks import GraphBlock, JointNorm, plan_blocks, pointwise_norm
 from har.models.layers import ChannelsLastBatchNorm
-from har.models.temporal_modules import MultiScaleTemporal
+from har.models.temporal_modules import MultiScaleTemporal, init_joined_inputs
 from har.skeleton.layout import Layout
+
+ATTENTION_REDUCTION = 8
 
 
 def relative_matrix(layout: Layout, hops: int) -> Tensor:
@@ -57,7 +60,7 @@ class JointAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(channels)
-        self.query_key = nn.Linear(channels, 2 * heads * (channels // 8))
+        self.query_key = nn.Linear(channels, 2 * heads * (channels // ATTENTION_REDUCTION))
         nn.init.normal_(self.query_key.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +89,7 @@ class AttentionSpatialModule(nn.Module):
         self.project = nn.Linear(heads * in_channels, out_channels)
         self.norm = ChannelsLastBatchNorm(out_channels)
         self.residual = pointwise_norm(in_channels, out_channels)
-        _init_branches(self.project)
+        init_joined_inputs(self.project)
         nn.init.constant_(self.norm.weight, 1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,7 +98,8 @@ class AttentionSpatialModule(nn.Module):
         Rows of the graphs are ordered by joint, then head, so that what a joint gathers by all
         heads is one row, and all heads are projected in one matrix product.
         """
-        graphs = self.attention(x) * self.shared
+        graphs = self.attention(x)
+        graphs = graphs * self.shared.to(graphs.dtype)
         gathered = graphs.transpose(1, 2).flatten(1, 2) @ x.flatten(0, 1)
         projected = self.project(gathered.view(*x.shape[:3], -1))
         return F.relu(self.norm(projected) + self.residual(x))
@@ -114,6 +118,9 @@ class InfoGCN(nn.Module):
         hops: take joints relative to their ancestor so many bones up; 0 takes them as they are.
 
     The output has ``out_channels`` features a person, frame and joint.
+
+    Raises:
+        ConfigError: sizes that no network has.
     """
 
     relative: Tensor
@@ -129,6 +136,8 @@ class InfoGCN(nn.Module):
         hops: int = 0,
     ):
         super().__init__()
+        check_least(heads=heads)
+        check_least(ATTENTION_REDUCTION, base_channels=base_channels)
         joints = layout.num_joints
         self.register_buffer("relative", relative_matrix(layout, hops), persistent=False)
         self.embed = nn.Linear(in_channels, base_channels)
@@ -148,11 +157,6 @@ class InfoGCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T', V, out_channels)."""
-        embedded = self.embed(self.relative @ x) + self.position
+        embedded = self.embed(self.relative @ x)
+        embedded = embedded + self.position.to(embedded.dtype)
         return self.blocks(self.data_norm(embedded))
-
-
-def _init_branches(linear: nn.Linear) -> None:
-    """Initialise the 1x1 convolutions of all heads, side by side in one, as the authors do."""
-    nn.init.normal_(linear.weight, std=(2.0 / linear.weight.numel()) ** 0.5)
-    nn.init.zeros_(linear.bias)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from har.errors import ConfigError
 from har.models.attention import EncoderLayer
+from har.models.checks import check_least
 from har.skeleton.layout import Layout
 
 INIT_STD = 0.02
@@ -66,6 +67,7 @@ class MAMP(nn.Module):
         drop_path: float = 0.0,
     ):
         super().__init__()
+        check_least(frames=frames, segment=segment)
         if frames % segment:
             raise ConfigError(
                 f"{frames} frames do not split into segments of {segment}: set sampling.frames to "

@@ -8,6 +8,8 @@ the order of single frames and the bones matter.
 import torch
 from torch import Tensor, nn
 
+from har.errors import ConfigError
+from har.models.checks import check_least
 from har.models.layers import ChannelsLastBatchNorm
 from har.skeleton.layout import Layout
 
@@ -27,6 +29,9 @@ class MLP(nn.Module):
         dropout: rate after each hidden layer.
 
     The output has ``out_channels`` features a person, one frame and one joint.
+
+    Raises:
+        ConfigError: no segment.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class MLP(nn.Module):
         dropout: float = 0.3,
     ):
         super().__init__()
+        check_least(segments=segments)
         self.segments = segments
         channels = 2 * segments * layout.num_joints * in_channels
         layers: list[nn.Module] = [ChannelsLastBatchNorm(channels)]
@@ -50,7 +56,16 @@ class MLP(nn.Module):
         self.out_channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map joints (P, T, V, C) of P people to features (P, 1, 1, out_channels)."""
+        """Map joints (P, T, V, C) of P people to features (P, 1, 1, out_channels).
+
+        Raises:
+            ConfigError: a single person to train on.
+        """
+        if self.training and len(x) == 1:
+            raise ConfigError(
+                "the MLP normalises over the people of a batch, and this one has a single person: "
+                "raise data.batch_size"
+            )
         return self.layers(self.pooled(x)[:, None, None])
 
     def pooled(self, x: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from har.errors import ConfigError
 from har.models.graph_blocks import JointNorm
-from har.models.layers import ChannelsLastBatchNorm, TemporalConv
-from har.models.temporal_modules import MultiScaleTemporal
+from har.models.layers import ChannelsLastBatchNorm, expand_over
+from har.models.temporal_modules import MultiScaleTemporal, init_as_torch
 from har.skeleton.graph import hop_distance, multi_scale_graph
 from har.skeleton.layout import Layout
 
@@ -48,7 +48,7 @@ class MultiScaleGraphConv(nn.Module):
         people, frames, nodes, channels = x.shape
         weights = (self.graph + self.offset).transpose(0, 1).reshape(-1, nodes)
         rows = x.reshape(people * frames, nodes, channels)
-        gathered = torch.bmm(weights.expand(people * frames, -1, -1), rows)
+        gathered = torch.bmm(expand_over(weights, rows), rows)
         return F.relu(self.norm(self.project(gathered.view(people, frames, nodes, -1))))
 
 
@@ -197,7 +197,7 @@ class MSG3D(nn.Module):
             )
         )
         self.out_channels = third
-        _initialise(self)
+        init_as_torch(self)  # which is what the authors trained from
 
     def forward(self, x: Tensor) -> Tensor:
         """Map joints (P, T, V, C) of P people to features (P, T', V, out_channels)."""
@@ -228,12 +228,3 @@ def window_graph(layout: Layout, scales: int, window: int) -> Tensor:
     joined = (distance == torch.arange(scales)[:, None, None]) | same_node
     inverse_root = joined.sum(-1, keepdim=True).double().rsqrt()
     return (joined * inverse_root * inverse_root.transpose(1, 2)).float()
-
-
-def _initialise(model: nn.Module) -> None:
-    """Start all convolutions as PyTorch does, which is what the authors trained from."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            module.reset_parameters()
-        elif isinstance(module, TemporalConv):
-            module.conv.reset_parameters()

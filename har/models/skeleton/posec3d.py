@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from har.errors import ConfigError
+from har.models.checks import check_least
 from har.models.graph_blocks import check_slots
 from har.models.heatmaps import crop_to_body, draw_heatmaps
 from har.models.layers import ChannelsLastBatchNorm
+from har.models.temporal_modules import temporal_max_pool
 from har.skeleton.layout import Layout
 
 EXPANSION = 4
@@ -108,8 +110,8 @@ class PoseC3D(nn.Module):
     The output has ``out_channels`` features a person, frame and cell of the last map.
 
     Raises:
-        ConfigError: more channels than a pose has, axes that the input does not have, or stage
-            options of different lengths.
+        ConfigError: more channels than a pose has, axes that the input does not have, stage options
+            of different lengths, or a picture too small for them.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class PoseC3D(nn.Module):
         _check_channels(in_channels)
         _check_axes(in_channels, axes)
         _check_stages(stage_blocks, inflate, temporal_strides)
+        _check_picture(size, sigma, len(stage_blocks))
         self.axes, self.size, self.sigma, self.padding = tuple(axes), size, sigma, padding
         self.person_slots = person_slots
         self.stem = ConvNorm(layout.num_joints, base_channels, (1, 7, 7))
@@ -153,8 +156,7 @@ class PoseC3D(nn.Module):
     def enter(self, volumes: Tensor) -> Tensor:
         """Map heatmaps (P, T, H, W, V) to the first feature map (P, T, H, W, base_channels)."""
         out = F.relu(self.stem(volumes))
-        out = F.max_pool3d(out.permute(0, 4, 1, 2, 3), (1, 3, 3), stride=1, padding=(0, 1, 1))
-        return out.permute(0, 2, 3, 4, 1)
+        return image_max_pool(out.flatten(0, 1)).reshape(out.shape)
 
     def stages(self) -> list[list[Bottleneck]]:
         """Return the blocks stage by stage; each stage halves height and width."""
@@ -184,6 +186,18 @@ class PoseC3D(nn.Module):
         return people.unflatten(0, (-1, self.person_slots)).transpose(1, 2).flatten(2, 3)
 
 
+def image_max_pool(x: Tensor) -> Tensor:
+    """Take the maximum of 3x3 cells of images (B, H, W, C), of values that are 0 or more.
+
+    A pooling of three axes has no gradient on a GPU where training is deterministic; there the
+    rows and the columns are taken one after the other.
+    """
+    if x.is_cuda:
+        of_rows = temporal_max_pool(x)
+        return temporal_max_pool(of_rows.transpose(1, 2)).transpose(1, 2)
+    return F.max_pool2d(x.permute(0, 3, 1, 2), 3, stride=1, padding=1).permute(0, 2, 3, 1)
+
+
 def _check_channels(in_channels: int) -> None:
     if in_channels > MOST_COORDINATES:
         raise ConfigError(
@@ -209,6 +223,12 @@ def _check_stages(
             f"PoseC3D needs one value a stage: stage_blocks has {len(stage_blocks)}, inflate "
             f"{len(inflate)} and temporal_strides {len(temporal_strides)}."
         )
+
+
+def _check_picture(size: int, sigma: float, stages: int) -> None:
+    check_least(2**stages, size=size)  # each stage halves it
+    if sigma <= 0:
+        raise ConfigError(f"sigma is {sigma}; give more than 0.")
 
 
 def _initialise(model: nn.Module) -> None:

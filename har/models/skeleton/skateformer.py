@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from har.errors import ConfigError
 from har.models.attention import DropPath, FeedForward, sinusoidal_positions
 from har.models.body_parts import body_parts, named_parts
+from har.models.checks import check_least, check_odd
 from har.models.layers import ChannelsLastBatchNorm, TemporalConv
 from har.skeleton.layout import Layout
 
@@ -161,13 +162,15 @@ class SkateFormer(nn.Module):
         attention_dropout: rate on the attention weights.
         drop_path: rate of leaving out the branches of the last block; it grows from 0.
 
-    The output has ``out_channels`` features a person, frame and joint of the parts.
+    The output has ``out_channels`` features a person, frame and joint of the parts; ``out_joints``
+    tells which joint of the layout that is.
 
     Raises:
-        ConfigError: widths that ``heads`` does not divide, or parts that do not pair up.
+        ConfigError: widths that ``heads`` does not divide, parts that do not pair up, or sizes that
+            no network has.
     """
 
-    joints: Tensor
+    out_joints: Tensor
 
     def __init__(
         self,
@@ -187,10 +190,12 @@ class SkateFormer(nn.Module):
         drop_path: float = 0.2,
     ):
         super().__init__()
+        check_odd(kernel_size=kernel_size)
+        check_least(frames=frames, window=window, part_size=part_size)
         grid = named_parts(layout, parts) if parts else body_parts(layout, part_size)
         _check(channels, depths, heads, len(grid), parts_per_window)
         self.frames = frames
-        self.register_buffer("joints", torch.tensor(grid.flatten()), persistent=False)
+        self.register_buffer("out_joints", torch.tensor(grid.flatten()), persistent=False)
         width = channels[0]
         self.stem = nn.Sequential(
             nn.Linear(in_channels, 2 * in_channels),
@@ -227,7 +232,7 @@ class SkateFormer(nn.Module):
                 f"this SkateFormer was built for {self.frames} frames and got {frames}. Its "
                 "windows fit one length: set model.backbone.frames and sampling.frames alike."
             )
-        tokens = self.stem(x[:, :, self.joints])
+        tokens = self.stem(x[:, :, self.out_joints])
         places = 2 * torch.arange(frames, device=x.device).to(x.dtype) / frames - 1
         times = sinusoidal_positions(places, tokens.shape[-1])
         return self.stages(tokens + times[:, None] * self.joint_embedding)
@@ -247,7 +252,7 @@ def _stages(
     frames: int, channels: Sequence[int], depths: Sequence[int], options: BlockOptions
 ) -> list[nn.Module]:
     """Return the blocks of all stages, with a halving convolution before each but the first."""
-    rates = torch.linspace(0, options.drop_path, sum(depths)).tolist()
+    rates = torch.linspace(0, options.drop_path, sum(depths), device="cpu").tolist()
     layers: list[nn.Module] = []
     for stage, (width, depth) in enumerate(zip(channels, depths, strict=True)):
         if stage > 0:
@@ -267,6 +272,7 @@ def _check(
             f"SkateFormer needs one depth a stage: channels has {len(channels)} values, depths "
             f"{len(depths)}."
         )
+    check_least(heads=heads, parts_per_window=parts_per_window)
     if heads % 8 or any(width % heads for width in channels):
         raise ConfigError(
             f"heads is {heads} and channels are {list(channels)}; heads has to be a multiple of 8 "

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.models.checks import check_least
 from har.models.layers import (
     ChannelsLastBatchNorm,
     TemporalConv,
@@ -137,6 +138,9 @@ class STGCNPP(nn.Module):
         dropout: rate after each temporal module.
 
     The output has ``out_channels`` features a person, frame and joint.
+
+    Raises:
+        ConfigError: no block, or fewer channels than branches along time.
     """
 
     def __init__(
@@ -149,6 +153,8 @@ class STGCNPP(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
+        check_least(BRANCHES, base_channels=base_channels)
+        check_least(blocks=blocks)
         graph = spatial_graph(layout)
         self.data_norm = ChannelsLastBatchNorm(layout.num_joints * in_channels)
         layers: list[nn.Module] = []

@@ -11,6 +11,7 @@ each convolution.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.models.checks import check_odd
 from har.models.layers import ChannelsLastBatchNorm, TemporalConv
 from har.skeleton.layout import Layout
 
@@ -46,6 +47,9 @@ class TCN(nn.Module):
         dropout: rate before each convolution.
 
     The output has ``out_channels`` features a person and frame, and one joint.
+
+    Raises:
+        ConfigError: an even kernel.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class TCN(nn.Module):
         dropout: float = 0.2,
     ):
         super().__init__()
+        check_odd(kernel_size=kernel_size)
         channels = layout.num_joints * in_channels
         self.data_norm = ChannelsLastBatchNorm(channels)
         self.embed = nn.Linear(channels, width)

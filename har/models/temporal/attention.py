@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from har.errors import ConfigError
+from har.models.checks import check_least
 
 
 class AttentionPooling(nn.Module):
@@ -30,6 +31,7 @@ class AttentionPooling(nn.Module):
         over_joints: bool = False,
     ):
         super().__init__()
+        check_least(heads=heads)
         if in_channels % heads:
             raise ConfigError(
                 f"attention pooling cannot share {in_channels} channels among heads={heads}: "

@@ -8,6 +8,7 @@ clip is known, and layer normalisation keeps every clip independent of its batch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from har.models.checks import check_odd
 from har.models.layers import TemporalConv
 
 
@@ -32,6 +33,7 @@ class TCNPooling(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
+        check_odd(kernel_size=kernel_size)
         self.reduce = nn.Linear(in_channels, hidden_channels)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_channels) for _ in range(levels))
         self.convolutions = nn.ModuleList(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from har.errors import ConfigError
 from har.models.attention import EncoderLayer, sinusoidal_positions
+from har.models.checks import check_least
 
 
 class TransformerPooling(nn.Module):
@@ -33,6 +34,7 @@ class TransformerPooling(nn.Module):
         dropout: float = 0.1,
     ):
         super().__init__()
+        check_least(heads=heads)
         if hidden_channels % heads or hidden_channels % 2:
             raise ConfigError(
                 f"a temporal transformer with hidden_channels={hidden_channels} and heads={heads} "
