@@ -3,7 +3,8 @@ r"""Tells which test clips of finished runs are byte for byte in training, and w
     python benchmarks/copies_in_test.py --json benchmarks/results/nwucla_copies.json \
         runs/nwucla_stgcnpp_joint/*
 
-New runs report it themselves (``without_copies`` in ``results.json``).
+New runs report it themselves (``without_copies`` in ``results.json``), what ``har fuse`` makes of them
+does not.
 """
 
 import argparse
@@ -44,7 +45,9 @@ def main() -> None:
 
 def measure(folder: Path) -> dict[str, Any]:
     """Return the metrics of one run over all test clips, and without copies of training clips."""
-    checkpoint = read_checkpoint(folder / "checkpoints" / "last.ckpt")["har"]
+    results = read_json(folder / "results.json")
+    run = Path(next(iter(results["fusion"]["weights"]))) if "fusion" in results else folder
+    checkpoint = read_checkpoint(run / "checkpoints" / "last.ckpt")["har"]
     (source,) = open_sources(to_plain(from_plain(checkpoint["config"])))
     copies = copies_of_training(source.store, source.split)
     ids = source.store.index.clip_id[copies].astype(str)
@@ -52,7 +55,7 @@ def measure(folder: Path) -> dict[str, Any]:
     kept = ~np.isin(predictions.clip_ids, ids)
     labels, counts = np.unique(source.store.index.label[copies], return_counts=True)
     return {
-        "seed": read_json(folder / "results.json")["seed"],
+        "seed": results["seed"],
         "data_fingerprint": source.store.fingerprint,
         "test_clips": len(predictions),
         "copies": len(ids),
