@@ -3,8 +3,8 @@ r"""Tells which test clips of finished runs are byte for byte in training, and w
     python benchmarks/copies_in_test.py --json benchmarks/results/nwucla_copies.json \
         runs/nwucla_stgcnpp_joint/*
 
-New runs report it themselves (``without_copies`` in ``results.json``), what ``har fuse`` makes of them
-does not.
+New runs report it themselves (``without_copies`` in ``results.json``); what ``har fuse`` makes of
+them does not.
 """
 
 import argparse
