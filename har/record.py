@@ -188,9 +188,15 @@ def _output(command: list[str]) -> str | None:
     return done.stdout.strip()
 
 
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _cpu() -> dict[str, Any]:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"model": _cpu_model(), "cores": os.cpu_count(), "usable_cores": usable}
+    return {"model": _cpu_model(), "cores": os.cpu_count(), "usable_cores": usable_cores()}
 
 
 def _cpu_model() -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from har.benchmark.entries import Entry, SeedResult, dig
 from har.benchmark.suite import Fusion
 from har.errors import HarError
-from har.evaluation.fusion import LinearPool, Pool, check_disjoint, fuse, learn_pool, tune_weights
+from har.evaluation.fusion import LinearPool, Pool, find_pool, fuse
 from har.evaluation.predictions import Predictions
 from har.evaluation.summary import evaluate
 from har.run.outputs import VALIDATION_PREDICTIONS
@@ -63,8 +63,7 @@ def _pool(runs: Mapping[str, SeedResult], fusion: Fusion) -> Pool:
             f"fusion {fusion.name}: weights={fusion.weights} are found on validation clips, and "
             "the runs have none; give the weights as numbers, or a validation part to the suite"
         )
-    check_disjoint(next(iter(validation.values())), next(iter(runs.values())).predictions)
-    return tune_weights(validation) if fusion.weights == "tuned" else learn_pool(validation)
+    return find_pool(fusion.weights, validation, next(iter(runs.values())).predictions)
 
 
 def _sum_costs(runs: Sequence[SeedResult]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from har.benchmark.suite import Job, Suite
 from har.config.compose import compose, to_plain
 from har.errors import ConfigError, HarError, did_you_mean
 from har.paths import project_root
-from har.record import read_json, write_json_atomic
+from har.record import read_json, usable_cores, write_json_atomic
 from har.run.folder import RESULTS
 
 LAUNCHERS = ("local", "joblib", "submitit_local", "submitit_slurm", "ray")
@@ -259,8 +259,7 @@ def _note_death(folder: Path, number: int) -> None:
 
 
 def _share_of_cores(jobs: int) -> int | None:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (usable or 1) // jobs) if jobs > 1 else None
+    return max(1, usable_cores() // jobs) if jobs > 1 else None
 
 
 def _run_hydra(cells: Sequence[Cell], launcher: str, jobs: int) -> None:

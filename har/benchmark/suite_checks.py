@@ -7,9 +7,9 @@ from typing import Any
 from har.benchmark.measures import MEASURE_KEYS, measure_problems
 from har.benchmark.peers import PEER_MODELS, PEERS
 from har.errors import did_you_mean
+from har.evaluation.fusion import FOUND
 
 JOINT_ONLY: Mapping[str, tuple[str, ...]] = {"joint": ()}
-FOUND_WEIGHTS = ("tuned", "learned")
 NAME = re.compile(r"[\w +-]+")
 """Names become folders, and words of commands."""
 
@@ -55,8 +55,8 @@ def _weights(place: str, value: Any) -> Iterator[str]:
     numbers = isinstance(value, list) and all(isinstance(w, int | float) for w in value)
     if numbers and (min(value, default=0) < 0 or sum(value) <= 0):
         yield f"{place}={value}: give numbers of at least 0, one of them more"
-    elif not numbers and value not in FOUND_WEIGHTS:
-        yield f"{place}={value}: give {', '.join(FOUND_WEIGHTS)}, or one number a stream in [ ]"
+    elif not numbers and value not in FOUND:
+        yield f"{place}={value}: give {', '.join(FOUND)}, or one number a stream in [ ]"
 
 
 def _fields(shapes: Mapping[str, Shape]) -> Shape:

@@ -22,6 +22,10 @@ from har.errors import HarError
 from har.evaluation.metrics import SMALLEST_PROBABILITY, log_losses
 from har.evaluation.predictions import Predictions
 
+TUNED, LEARNED = "tuned", "learned"
+FOUND = (TUNED, LEARNED)
+"""Ways to find the weights: of the linear pool, and of the log pool with its temperature."""
+
 _NAMED = 3
 
 Runs = Mapping[str, Predictions]
@@ -155,6 +159,21 @@ def learn_pool(validation: Runs) -> LogPool:
 def mean_log_loss(predictions: Predictions) -> float:
     """Return the mean negative log-likelihood of the true classes, in nats."""
     return float(log_losses(predictions.probabilities, predictions.labels).mean())
+
+
+def find_pool(method: str, validation: Runs, test: Predictions) -> Pool:
+    """Return the pool of least log-loss on the validation part.
+
+    Args:
+        method: one of ``FOUND``.
+        validation: of each run.
+        test: of one run, with whose clips the others' agree.
+
+    Raises:
+        HarError: validation clips are test clips too.
+    """
+    check_disjoint(next(iter(validation.values())), test)
+    return tune_weights(validation) if method == TUNED else learn_pool(validation)
 
 
 def check_disjoint(validation: Predictions, test: Predictions) -> None:

@@ -6,14 +6,13 @@ from typing import Any
 
 from har.errors import HarError
 from har.evaluation.fusion import (
+    FOUND,
     LinearPool,
     LogPool,
     Pool,
-    check_disjoint,
+    find_pool,
     fuse,
-    learn_pool,
     mean_log_loss,
-    tune_weights,
 )
 from har.evaluation.plots import write_plots
 from har.evaluation.predictions import Predictions
@@ -25,7 +24,6 @@ from har.run.outputs import PREDICTIONS, VALIDATION_PREDICTIONS
 from har.run.training import RunResult
 
 MUST_AGREE = ("dataset_name", "protocol", "fold", "data_fingerprint")
-TUNED, LEARNED = "tuned", "learned"
 
 
 def fuse_runs(
@@ -115,11 +113,10 @@ def _choose_pool(
         return LinearPool((1.0,) * len(runs)), None
     if not isinstance(weights, str):
         return LinearPool(tuple(weights)), None
-    if weights not in (TUNED, LEARNED):
-        raise HarError(f"weights={weights}: give {TUNED}, {LEARNED}, or one number a run")
+    if weights not in FOUND:
+        raise HarError(f"weights={weights}: give {', '.join(FOUND)}, or one number a run")
     validation = _read_validation(runs)
-    check_disjoint(next(iter(validation.values())), next(iter(test.values())))
-    pool = tune_weights(validation) if weights == TUNED else learn_pool(validation)
+    pool = find_pool(weights, validation, next(iter(test.values())))
     return pool, mean_log_loss(fuse(validation, pool))
 
 

@@ -20,7 +20,7 @@ from har.models.layers import (
     aggregate_apart,
     each_nth_frame,
 )
-from har.models.temporal_modules import temporal_max_pool
+from har.models.temporal_modules import equal_widths, temporal_max_pool
 from har.skeleton.graph import spatial_graph
 from har.skeleton.layout import Layout
 
@@ -67,11 +67,10 @@ class TemporalModule(nn.Module):
 
     def __init__(self, channels: int, stride: int, dropout: float):
         super().__init__()
-        width = channels // BRANCHES
-        self.widths = [channels - width * (BRANCHES - 1)] + [width] * (BRANCHES - 1)
+        self.widths = list(equal_widths(channels, BRANCHES))
         self.stride = stride
         self.reduce = nn.Linear(channels, channels)
-        self.reduce_norm = ChannelsLastBatchNorm(channels - width)
+        self.reduce_norm = ChannelsLastBatchNorm(sum(self.widths[:-1]))
         self.convolutions = nn.ModuleList(
             TemporalConv(w, w, kernel_size=3, stride=stride, dilation=dilation)
             for w, dilation in zip(self.widths, DILATIONS, strict=False)

@@ -23,7 +23,7 @@ from har.evaluation.predictions import Predictions
 from har.evaluation.summary import overall_scores
 from har.quality import pose_pass, video_pass
 from har.quality.filters import Rule, Stratify, Verdicts, join_verdicts, judge, strata_of
-from har.record import write_bytes_atomic
+from har.record import usable_cores, write_bytes_atomic
 from har.run.sources import Source
 from har.skeleton.layout import load_layout
 
@@ -76,7 +76,7 @@ def measured(store: ClipStore, workers: int | None = None) -> dict[str, np.ndarr
     found = _read_kept(kept, len(store.index), set(names)) if kept.is_file() else None
     if found is not None:
         return found
-    threads = workers or len(os.sched_getaffinity(0))
+    threads = workers or usable_cores()
     count = len(store.index)
     silent = not of_videos and count < _PROGRESS_FROM_CLIPS
     with tqdm(total=count, desc="measuring", unit="clip", disable=silent) as bar:

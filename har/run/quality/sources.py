@@ -1,7 +1,6 @@
 """Datasets as the quality report sees them: a prepared store, or a folder of videos."""
 
 import io
-import os
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from har.quality.measure import Kind, Measure
 from har.quality.pose_pass import pose_measures
 from har.quality.video_pass import VERSION, VideoMeasures, measure_videos, video_measures
 from har.quality.video_picture import shrink
-from har.record import write_bytes_atomic
+from har.record import usable_cores, write_bytes_atomic
 from har.run.quality.experiment import measured
 from har.skeleton.layout import load_layout
 from har.video import open_video
@@ -112,7 +111,7 @@ def load_measured(
     """
     if (path / META_FILE).is_file():
         return _load_store(path, unit, workers)
-    return _load_videos(path, out, workers or len(os.sched_getaffinity(0)))
+    return _load_videos(path, out, workers or usable_cores())
 
 
 def _load_store(path: Path, unit: Any, workers: int | None) -> Measured:
