@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from har.errors import ConfigError
-from har.models.attention import FeedForward, sinusoidal_positions
+from har.models.attention import FeedForward, attend, sinusoidal_positions
 from har.models.fusion.base import JOINT, MODALITIES, ModalityFusion
 
 TIME_STEPS = 100.0
@@ -102,6 +101,6 @@ class _Look(nn.Module):
         both = self.key_value(self.other_norm(other)).unflatten(-1, (2, self.heads, -1))
         key, value = both.permute(2, 0, 3, 1, 4)
         rate = self.dropout if self.training else 0.0
-        seen = F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
+        seen = attend(query, key, value, rate)
         own = own + self.project(seen.transpose(1, 2).flatten(2))
         return own + self.feed(self.last_norm(own))
