@@ -14,13 +14,13 @@ def with_gradients(attention, tokens):
 
 
 @pytest.mark.parametrize(("length", "seen"), [(20, 20), (7, 33), (PLAIN_TOKENS + 1, 4)])
-def test_half_precision_stays_within_a_step_of_double(length, seen):
+def test_half_precision_stays_within_two_steps_of_double(length, seen):
     torch.manual_seed(0)
     half = [torch.randn(6, 2, n, 16).bfloat16() for n in (length, seen, seen)]
     exact = with_gradients(F.scaled_dot_product_attention, [x.double() for x in half])
     for own, truth in zip(with_gradients(attend, half), exact, strict=True):
         assert own.dtype == torch.bfloat16
-        assert (own - truth).square().mean() <= (STEP * truth.std()) ** 2
+        assert (own - truth).square().mean() <= (2 * STEP * truth.std()) ** 2
 
 
 def test_dropout_takes_weights_and_keeps_the_mean():
