@@ -13,7 +13,9 @@ import har
 from har.run.sources import open_sources
 
 IRRELEVANT_PACKAGES = ("benchmark", "cli", "edge", "export", "audit", "pose")
-"""Parts of har that no number of a training run passes through."""
+"""Parts of har that no number of a training run passes through, but for what it builds of them."""
+
+IRRELEVANT_MODULES = tuple(f"{har.__name__}.{package}." for package in IRRELEVANT_PACKAGES)
 
 IRRELEVANT_KEYS = ("paths", "resume", "logger", "name")
 IRRELEVANT_DATA_KEYS = ("store", "workers")
@@ -45,7 +47,7 @@ def cell_key(config: Mapping[str, Any]) -> CellKey:
         HarError: the data are not prepared.
     """
     data = [source.store.fingerprint for source in open_sources(config)]
-    return CellKey(_hash(_relevant(config)), code_hash(), _hash(data))
+    return CellKey(_hash(_relevant(config)), code_hash(_built_elsewhere(config)), _hash(data))
 
 
 def _hash(content: Any) -> str:
@@ -53,17 +55,32 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _built_elsewhere(config: Any) -> frozenset[str]:
+    """Return the modules, such as that of the peers, that a run builds parts from."""
+    if isinstance(config, Mapping):
+        inner = frozenset[str]().union(*map(_built_elsewhere, config.values()))
+        module = str(config.get("_target_", "")).rpartition(".")[0]
+        return inner | {module} if module.startswith(IRRELEVANT_MODULES) else inner
+    if isinstance(config, list | tuple):
+        return frozenset[str]().union(*map(_built_elsewhere, config))
+    return frozenset()
+
+
 @cache
-def code_hash() -> str:
+def code_hash(also: frozenset[str] = frozenset()) -> str:
     """Return a hash of the code that training and testing run through.
 
     Comments, docstrings and layout do not count.
+
+    Args:
+        also: modules that count, of packages that do not.
     """
     root = Path(har.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         place = path.relative_to(root)
-        if place.parts[0] not in IRRELEVANT_PACKAGES:
+        module = ".".join((har.__name__, *place.with_suffix("").parts))
+        if place.parts[0] not in IRRELEVANT_PACKAGES or module in also:
             digest.update(f"{place.as_posix()}\n{_code(path)}\n".encode())
     return digest.hexdigest()
 

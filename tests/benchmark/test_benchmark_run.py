@@ -186,6 +186,9 @@ def test_a_changed_configuration_makes_a_new_cell(ran):
     changed = cell_key({**config, "seed": 7})
     assert changed.config != cell.key.config
     assert changed.data == cell.key.data
+    peer = {"_target_": "har.benchmark.peers.PeerBackbone", "model": "stgcn"}
+    changed = cell_key({**config, "model": {**config["model"], "backbone": peer}})
+    assert changed.code != cell.key.code
 
 
 def test_older_code_counts_only_on_request(ran):
