@@ -261,7 +261,8 @@ class RootConfig:
 
     Attributes:
         resume: go on with the newest unfinished run of this name, or with the named run folder.
-        weights: checkpoint whose weights the training starts from, see ``har.run.starting``.
+        weights: one checkpoint or more whose weights the training starts from, see
+            ``har.run.starting``.
         mixing: mixes the clips of a training batch.
         ema: keeps an average of the weights.
         distillation: what a trained model adds to the loss, see ``har.training.distillation``.
@@ -281,7 +282,7 @@ class RootConfig:
     paths: PathsConfig
     seed: int = 1
     resume: bool | str = False
-    weights: str | None = None
+    weights: Any = None
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     transform: TransformConfig = field(default_factory=TransformConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)

@@ -155,7 +155,7 @@ def _run(parts: Pretraining, config: Config, folder: Path) -> RunResult:
     if last is not None:
         check_same_data(parts.store, read_checkpoint(last)["har"]["data_fingerprint"])
     elif config["weights"]:
-        start_from(parts.module.as_classifier(), Path(config["weights"]), config["model"])
+        start_from(parts.module.as_classifier(), config["weights"], config["model"])
     _announce(parts, config, folder)
     trainer.fit(parts.module, datamodule=parts.data, ckpt_path=last, weights_only=True)
     chosen = checkpoint_folder(folder) / (BEST if validates else LAST)

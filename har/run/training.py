@@ -89,7 +89,7 @@ def _run(experiment: Experiment, config: Mapping[str, Any], folder: Path) -> Run
         check_same_data(experiment.store, read_checkpoint(last)["har"]["data_fingerprint"])
     elif config["weights"]:
         outputs = experiment.module.record["outputs"]
-        start_from(experiment.module, Path(config["weights"]), config["model"], outputs)
+        start_from(experiment.module, config["weights"], config["model"], outputs)
     _announce(experiment, config, folder)
     trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=last, weights_only=True)
     chosen = checkpoint_folder(folder) / (BEST if validates else LAST)

@@ -5,16 +5,18 @@ import pytest
 import torch
 from run_helper import read_results
 
-from har.config.compose import compose, to_plain
+from har.config.compose import compose, from_plain, to_plain
 from har.data.cards import load_card
 from har.data.paired_store import PairedStore
 from har.data.store import StoreDescription, write_store
 from har.data.video_prepare import prepare_videos
 from har.errors import CheckpointError, ConfigError
 from har.evaluation.predictions import Predictions
+from har.models.multimodal import only_present
 from har.run import evaluate, train
 from har.run.assemble import assemble
-from har.run.checkpoints import make_record
+from har.run.checkpoints import CheckpointFiles, make_record, read_checkpoint
+from har.run.starting import start_from
 from har.samples import Clip, ClipRecord
 from har.skeleton.layout import load_layout
 
@@ -198,3 +200,73 @@ def assemble_with(config):
 
 def build(stores, *overrides):
     return assemble_with(make_config(stores, *overrides))
+
+
+@pytest.fixture(scope="module")
+def trained_apart(stores, tmp_path_factory):
+    """Return checkpoints of a model of poses and of one of video."""
+    folder = tmp_path_factory.mktemp("apart")
+    poses = ("model=gcn", "model/backbone=stgcnpp_small", "model.backbone.base_channels=8")
+    video = ("model=video", "stream=none", "model/backbone=tsn", "model.backbone.name=test_resnet")
+    written = []
+    for name, overrides in (("poses", poses), ("video", video)):
+        module = assemble_with(to_plain(compose(alone(stores, *overrides)))).module
+        content = {"state_dict": module.state_dict(), "har": module.record}
+        written.append(folder / f"{name}.ckpt")
+        CheckpointFiles().save_checkpoint(content, written[-1])
+    return written
+
+
+def test_a_model_of_both_starts_from_models_of_either(stores, trained_apart, capsys):
+    config = make_config(stores, "model/fusion=late")
+    fused = assemble_with(config)
+    outputs = fused.module.record["outputs"]
+    fresh = start_from(fused.module, trained_apart, config["model"], outputs)
+    assert {name.split(".")[1] for name in fresh} == {"absent", "fusion"}
+    told = capsys.readouterr().out
+    assert "training of the branch video starts from" in told
+    assert "note" not in told
+    batch = fused.data.transform(next(iter(fused.data.test_dataloader())), False)
+    streams = {"joint": batch.joints}
+    model = fused.module.eval().classifier
+    clips = only_present(streams, batch.person_mask, batch.frames, batch.present)
+    scores = model.readout_scores(clips)
+    for path, name, inputs in zip(
+        trained_apart,
+        ("pose", "video"),
+        ((streams, batch.person_mask), (batch.frames,)),
+        strict=True,
+    ):
+        checkpoint = read_checkpoint(path)
+        own = to_plain(from_plain(checkpoint["har"]["config"]))
+        alone_model = assemble(own, checkpoint["har"]).module
+        alone_model.load_state_dict(checkpoint["state_dict"])
+        expected = alone_model.eval().classifier(*inputs)
+        torch.testing.assert_close(scores[name], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_one_branch_may_start_alone(stores, trained_apart):
+    config = make_config(stores)
+    module = assemble_with(config).module
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    fresh = start_from(module, trained_apart[0], config["model"])
+    given = read_checkpoint(trained_apart[0])["state_dict"]
+    for name, tensor in module.state_dict().items():
+        expected = before[name] if name in fresh else given[name.replace(".pose.", ".")]
+        assert torch.equal(tensor, expected)
+    assert not any("pose.backbone" in name for name in fresh)
+
+
+def test_checkpoints_that_cannot_start_a_model_of_both(stores, fused, trained_apart):
+    config = make_config(stores, "model.pose.backbone.base_channels=16")
+    module = assemble_with(config).module
+    poses, video = trained_apart
+    with pytest.raises(CheckpointError, match="of another backbone of the branch pose"):
+        start_from(module, [poses, video], config["model"])
+    with pytest.raises(ConfigError, match="second one for the same tensors"):
+        start_from(module, [video, video], config["model"])
+    with pytest.raises(ConfigError, match="give a checkpoint; for a model of poses and video"):
+        start_from(module, 3, config["model"])
+    config = make_config(stores)
+    whole = fused / "checkpoints" / "last.ckpt"
+    assert start_from(assemble_with(config).module, whole, config["model"]) == ()

@@ -38,7 +38,7 @@ def test_a_head_for_other_classes_stays_as_it_is(checkpoint, tmp_path, capsys):
     fresh = start_from(started, tmp_path / "other.ckpt", model)
     assert fresh == (head, "classifier.head.linear.bias")
     assert torch.equal(started.state_dict()[head], before)
-    assert f"not from it: {head}, classifier.head.linear.bias" in capsys.readouterr().out
+    assert f"not from there: {head}, classifier.head.linear.bias" in capsys.readouterr().out
 
 
 def test_a_head_for_as_many_other_classes_stays_as_it_is(checkpoint):
