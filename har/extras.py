@@ -17,4 +17,7 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module.split(".")[0]:
             raise
-        raise ConfigError(f"'{error.name}' is not installed: pip install har[{extra}]") from error
+        raise ConfigError(
+            f"'{error.name}' is not installed: in the checkout of har, "
+            f"pip install -c constraints.txt -e '.[{extra}]'"
+        ) from error

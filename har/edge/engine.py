@@ -40,7 +40,7 @@ def open_session(
     try:
         import onnxruntime
     except ImportError as error:
-        raise BundleError("onnxruntime is not installed: pip install har[edge]") from error
+        raise BundleError("onnxruntime is not installed: pip install onnxruntime") from error
     there = onnxruntime.get_available_providers()
     if missing := [name for name in providers if name not in there]:
         raise BundleError(

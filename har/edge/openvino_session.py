@@ -46,7 +46,7 @@ class OpenVinoSession:
         try:
             import openvino
         except ImportError as error:
-            raise BundleError("OpenVINO is not installed: pip install har[openvino]") from error
+            raise BundleError("OpenVINO is not installed: pip install openvino") from error
         self._core = openvino.Core()
         self._path = str(model)
         self._options: dict[str, Any] = {

@@ -130,7 +130,7 @@ class Mqtt(_Background):
         try:
             from paho.mqtt.client import CallbackAPIVersion, Client
         except ImportError as error:
-            raise ConfigError("MQTT needs paho-mqtt: pip install har[mqtt]") from error
+            raise ConfigError("MQTT needs a library: pip install paho-mqtt") from error
         self.topic = parts.path.strip("/")
         self._client = Client(CallbackAPIVersion.VERSION2)
         if parts.username:

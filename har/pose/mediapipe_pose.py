@@ -96,7 +96,7 @@ class MediaPipePose:
         self.tiles = tiles
         if find_spec("mediapipe") is None:
             raise ConfigError(
-                "'mediapipe' is not installed: pip install har[pose], and then "
+                "'mediapipe' is not installed: pip install -c constraints.txt -e '.[pose]', then "
                 "pip install --no-deps mediapipe==0.10.21"
             )
         self._graphs: _Graphs | None = None

@@ -52,7 +52,7 @@ class RtmlibPose:
             )
         if find_spec("rtmlib") is None:
             raise ConfigError(
-                "'rtmlib' is not installed: pip install har[rtmlib], and then "
+                "'rtmlib' is not installed: pip install -c constraints.txt -e '.[rtmlib]', then "
                 "pip install --no-deps rtmlib==0.0.16"
             )
         for file in (model, detector):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from run_helper import read_results
 
+from har.benchmark.suite import load_suite
 from har.config.compose import compose, from_plain, to_plain
 from har.data.cards import load_card
 from har.data.paired_store import PairedStore
@@ -178,6 +179,12 @@ def test_poses_and_video_alone_see_the_same_clips(stores):
     batch = next(iter(poses.data.test_dataloader()))
     assert poses.module(poses.data.transform(batch, False)).shape == (2, 12)
     assert videos.module.eval()(videos.data.transform(batch, False)).shape == (2, 12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", load_suite("fusion").methods, ids=lambda method: method.name)
+def test_the_methods_of_the_suite_fusion_can_be_built(stores, method):
+    assert assemble_with(to_plain(compose(alone(stores, *method.overrides)))).module is not None
 
 
 def alone(stores, *overrides):
