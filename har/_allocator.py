@@ -6,6 +6,7 @@ process, so that its resident memory is the peak so far.
 """
 
 import ctypes
+import gc
 import os
 import platform
 
@@ -31,3 +32,13 @@ def keep_freed_memory() -> bool:
     options = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER), (_TOP_PAD, _GROWTH_BYTES))
     set_option = ctypes.CDLL(None).mallopt
     return all(set_option(option, value) == 1 for option, value in options)
+
+
+def release_freed_memory() -> None:
+    """Give the system what was freed and kept, such as between a training and what follows it.
+
+    Nothing happens on systems without glibc.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)

@@ -64,3 +64,25 @@ def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     monkeypatch.setattr(_allocator.platform, "libc_ver", lambda: ("", ""))
     assert not _allocator.keep_freed_memory()
+
+
+@glibc_only
+def test_kept_memory_can_be_given_back():
+    script = """
+from pathlib import Path
+import numpy as np
+from har._allocator import keep_freed_memory, release_freed_memory
+
+def resident_mib():
+    return int(Path("/proc/self/statm").read_text().split()[1]) >> 8
+
+keep_freed_memory()
+before = resident_mib()
+np.ones(256 << 20, np.uint8)
+print(resident_mib() - before)
+release_freed_memory()
+print(resident_mib() - before)
+"""
+    kept, left = map(int, run(script))
+    assert kept >= 256
+    assert left < 64

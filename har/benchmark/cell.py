@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from har._allocator import release_freed_memory
 from har.benchmark.fingerprint import CellKey
 from har.benchmark.measures import recorded
 from har.benchmark.peers import check_peer
@@ -119,6 +120,7 @@ def _work(folder: Path) -> dict[str, Any]:
     if trained is None:
         trained, description["training"] = _train(folder, description["job"]["overrides"])
         _update(folder, training=description["training"])
+        release_freed_memory()
     joules = _joules(description)
     measured = measure_run(trained, recorded(description), folder / ROBUSTNESS, joules)
     return {**measured, "provenance": provenance()}
