@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from har.errors import ConfigError
 from har.models.checks import check_least
 
-# In half precision on a processor the fused attention of PyTorch has a slow gradient. Two matrix
-# products and a softmax take 6 to 10 times less for 20 to 32 tokens, 2 times less for 128.
+# In half precision on a processor the fused attention of PyTorch has a slow gradient: two matrix
+# products and a softmax take less (benchmarks/attention_speed.py), up to this many tokens.
 PLAIN_TOKENS = 128
 
 
