@@ -179,6 +179,27 @@ def test_what_a_trace_computes_is_what_is_computed_at_once():
         assert_close(traced(batch.joints, batch.confidence), apply(chain, batch).joints)
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        (Center(), AlignSpine(), AlignShoulders()),
+        (Center(every_frame=True), ScaleBody(), AlignVertical(), RandomRotation(p=0.5)),
+        (RandomShear(), RandomScale(p=0.5), Center("root"), ScaleBody(), AlignSpine()),
+        (RandomRotation(), JointDropout(0.3), RandomScale(per_axis=False), AlignShoulders()),
+    ],
+    ids=lambda chain: "-".join(type(step).__name__ for step in chain),
+)
+def test_a_chain_moves_joints_once_to_where_its_steps_move_them(chain):
+    for batch in (random_batch(), full_batch()):
+        stepwise, rng = batch, torch.Generator().manual_seed(0)
+        for step in chain:
+            stepwise = step(stepwise, KINECT, rng)
+        result = apply(Compose(chain), batch)
+        torch.testing.assert_close(result.joints, stepwise.joints, rtol=1e-5, atol=2e-6)
+        assert torch.equal(result.confidence, stepwise.confidence)
+        assert not result.joints[result.confidence == 0].any()
+
+
 def test_matrices_of_joints_in_other_types():
     joints = full_batch().joints
     matrices = torch.linalg.qr(torch.randn(len(joints), 3, 3, dtype=torch.float64))[0]

@@ -1,8 +1,9 @@
 """Transforms of batches: normalisation, applied always, and augmentation, applied in training."""
 
 from har.data.transforms.align import AlignShoulders, AlignSpine, AlignVertical
-from har.data.transforms.base import Compose, Transform
+from har.data.transforms.base import Transform
 from har.data.transforms.center import Center
+from har.data.transforms.compose import Compose
 from har.data.transforms.convert_layout import ConvertLayout
 from har.data.transforms.dropout import FrameDropout, JointDropout, PersonDropout
 from har.data.transforms.jitter import Jitter

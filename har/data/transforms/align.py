@@ -7,30 +7,28 @@ of the first person that shows the landmarks, and leave a clip without one as it
 about the origin: centre first.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from har.data.transforms.base import Transform
 from har.data.transforms.checks import check_choice, check_dimensions
 from har.data.transforms.geometry import (
-    apply_matrices,
     has_length,
     identity_where,
     rotation_about,
     shortest_rotation,
 )
 from har.data.transforms.landmarks import first_sight, landmark_joints
-from har.samples import Batch
+from har.data.transforms.linear import LinearTransform, Moving
 from har.skeleton.layout import Layout
 
 _X, _Y, _Z = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class AlignSpine(Transform):
+class AlignSpine(LinearTransform):
     """Turns the spine onto +z by the least angle.
 
     Attributes:
@@ -40,24 +38,24 @@ class AlignSpine(Transform):
     bottom: str = "spine_base"
     top: str = "spine_top"
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the turned batch; see ``Transform``."""
-        spine = _direction(batch, layout, self.bottom, self.top, "AlignSpine")
-        return _turned(batch, shortest_rotation(spine, _Z))
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be turned; see ``LinearTransform``."""
+        spine = _direction(clips, layout, self.bottom, self.top, "AlignSpine")
+        return clips.turned(shortest_rotation(spine, _Z))
 
 
 @dataclass(frozen=True)
-class AlignShoulders(Transform):
+class AlignShoulders(LinearTransform):
     """Turns the line from the left to the right shoulder onto +x by the least angle."""
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the turned batch; see ``Transform``."""
-        width = _direction(batch, layout, "left_shoulder", "right_shoulder", "AlignShoulders")
-        return _turned(batch, shortest_rotation(width, _X))
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be turned; see ``LinearTransform``."""
+        width = _direction(clips, layout, "left_shoulder", "right_shoulder", "AlignShoulders")
+        return clips.turned(shortest_rotation(width, _X))
 
 
 @dataclass(frozen=True)
-class AlignVertical(Transform):
+class AlignVertical(LinearTransform):
     """Turns about the vertical until the right shoulder lies in the direction of +x.
 
     Attributes:
@@ -69,18 +67,18 @@ class AlignVertical(Transform):
     def __post_init__(self) -> None:
         check_choice("AlignVertical", "up", self.up, ("y", "z"))
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the turned batch; see ``Transform``."""
-        width = _direction(batch, layout, "left_shoulder", "right_shoulder", "AlignVertical")
-        return _turned(batch, _turn_to_x(width.double(), _Y if self.up == "y" else _Z))
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be turned; see ``LinearTransform``."""
+        width = _direction(clips, layout, "left_shoulder", "right_shoulder", "AlignVertical")
+        return clips.turned(_turn_to_x(width.double(), _Y if self.up == "y" else _Z))
 
 
-def _direction(batch: Batch, layout: Layout, start: str, end: str, needed_by: str) -> Tensor:
+def _direction(clips: Moving, layout: Layout, start: str, end: str, needed_by: str) -> Tensor:
     """Return the vectors between two landmarks, (N, 3); zeros where they were never seen."""
-    check_dimensions(needed_by, batch, 3)
+    check_dimensions(needed_by, clips.batch, 3)
     landmarks = [landmark_joints(layout, name, needed_by) for name in (start, end)]
-    points = first_sight(batch, landmarks).points
-    return points[:, 1] - points[:, 0]
+    points = first_sight(clips.batch, landmarks).points
+    return clips.differences(points[:, 1] - points[:, 0])
 
 
 def _turn_to_x(vectors: Tensor, up: int) -> Tensor:
@@ -90,7 +88,3 @@ def _turn_to_x(vectors: Tensor, up: int) -> Tensor:
     x, y, z = (level / level.norm(dim=-1, keepdim=True)).unbind(-1)
     sines = z if up == _Y else -y
     return identity_where(~has_length(level), rotation_about(up, x, sines))
-
-
-def _turned(batch: Batch, rotations: Tensor) -> Batch:
-    return replace(batch, joints=apply_matrices(batch.joints, rotations))

@@ -1,8 +1,6 @@
-"""What every transform does, and a chain of them."""
+"""What every transform does."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
@@ -35,24 +33,4 @@ class Transform(ABC):
 
     def output_layout(self, layout: Layout) -> Layout:
         """Return the layout of the joints that come out, where ``layout`` goes in."""
-        return layout
-
-
-@dataclass(frozen=True)
-class Compose(Transform):
-    """Applies transforms one after the other; an empty chain returns the batch given."""
-
-    transforms: Sequence[Transform] = ()
-
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:
-        """Return the batch after the last transform; see ``Transform``."""
-        for transform in self.transforms:
-            batch = transform(batch, layout, rng)
-            layout = transform.output_layout(layout)
-        return batch
-
-    def output_layout(self, layout: Layout) -> Layout:
-        """Return the layout after the last transform."""
-        for transform in self.transforms:
-            layout = transform.output_layout(layout)
         return layout

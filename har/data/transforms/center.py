@@ -1,20 +1,19 @@
 """Centring: the place of the body is taken out of its coordinates."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from har.data.transforms.base import Transform
 from har.data.transforms.frame_order import last_true
 from har.data.transforms.landmarks import all_seen, first_sight, point_joints
-from har.data.transforms.masking import seen_from
+from har.data.transforms.linear import LinearTransform, Moving
 from har.samples import Batch
 from har.skeleton.layout import Layout
 
 
 @dataclass(frozen=True)
-class Center(Transform):
+class Center(LinearTransform):
     """Moves the origin to a point of the first person, for all people alike.
 
     A clip that never shows the point stays as it is.
@@ -28,11 +27,11 @@ class Center(Transform):
     point: str = "spine_mid"
     every_frame: bool = False
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the centred batch; see ``Transform``."""
-        joints = point_joints(layout, self.point, "Center")
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be centred; see ``LinearTransform``."""
+        batch, joints = clips.settled(), point_joints(layout, self.point, "Center")
         origin = _path(batch, joints) if self.every_frame else _first_place(batch, joints)
-        return replace(batch, joints=seen_from(batch, origin))
+        return Moving(batch, origin)
 
 
 def _first_place(batch: Batch, joints: tuple[int, ...]) -> Tensor:

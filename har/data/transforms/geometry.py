@@ -84,6 +84,12 @@ def rotation_about(axis: int, cosines: Tensor, sines: Tensor) -> Tensor:
     return rotation
 
 
+def scaling(factors: Tensor) -> Tensor:
+    """Return matrices (N, C, C) that multiply each axis by its factor, (N, C)."""
+    identity = torch.eye(factors.shape[1], dtype=factors.dtype, device=factors.device)
+    return factors[:, :, None] * identity
+
+
 def _outer(columns: Tensor, rows: Tensor) -> Tensor:
     """Return the outer products of vectors, (N, C) and (N, C) or (1, C) -> (N, C, C)."""
     return columns[:, :, None] * rows[:, None]

@@ -36,9 +36,18 @@ def seen_from(batch: Batch, origin: Tensor) -> Tensor:
     joints, visible = batch.joints.numpy(), batch.confidence.numpy() > 0
     # A row of numbers for all joints of a frame subtracts faster than a few for each of them.
     moved = joints - np.tile(origin.numpy(), (joints.shape[3], 1))
-    for axis in range(joints.shape[-1]):
-        np.multiply(moved[..., axis], visible, out=moved[..., axis])
+    _clear(moved, visible)
     return torch.from_numpy(moved)
+
+
+def _clear(joints: np.ndarray, visible: np.ndarray) -> None:
+    """Set joints (N, M, T, V, C) to zero where they are not visible, (N, M, T, V)."""
+    whole, some = visible.all(axis=(2, 3)), visible.any(axis=(2, 3))
+    if (whole == some).all():  # people are seen in full, or not at all
+        joints[~whole] = 0
+        return
+    for axis in range(joints.shape[-1]):
+        np.multiply(joints[..., axis], visible, out=joints[..., axis])
 
 
 def hide(batch: Batch, kept: Tensor) -> Batch:

@@ -1,22 +1,21 @@
 """Random rotation: the same action seen from other sides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from har.data.transforms.base import Transform
 from har.data.transforms.checks import check_in_unit_interval, check_not_negative
 from har.data.transforms.draws import chosen_clips, uniform
-from har.data.transforms.geometry import apply_matrices, identity_where, rotation_about
+from har.data.transforms.geometry import identity_where, rotation_about
+from har.data.transforms.linear import LinearTransform, Moving
 from har.errors import ConfigError
-from har.samples import Batch
 from har.skeleton.layout import Layout
 
 
 @dataclass(frozen=True)
-class RandomRotation(Transform):
+class RandomRotation(LinearTransform):
     """Turns a clip about the origin by random angles: about x, then y, then z; in 2D in the plane.
 
     Draws: who changes (N), angles (N, 3), or (N, 1) in 2D.
@@ -35,15 +34,14 @@ class RandomRotation(Transform):
         for angle in _as_list(self.max_angle_rad):
             check_not_negative("RandomRotation", max_angle_rad=angle)
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the turned batch; see ``Transform``."""
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be turned; see ``LinearTransform``."""
+        batch = clips.batch
         chosen = chosen_clips(batch, self.p, rng)
         limits = batch.joints.new_tensor(self._limits(3 if batch.joints.shape[-1] == 3 else 1))
         angles = uniform(batch, (len(batch), len(limits)), -1, 1, rng) * limits
         matrices = _space_rotation(angles) if len(limits) == 3 else _plane_rotation(angles[:, 0])
-        return replace(
-            batch, joints=apply_matrices(batch.joints, identity_where(~chosen, matrices))
-        )
+        return clips.turned(identity_where(~chosen, matrices))
 
     def _limits(self, count: int) -> list[float]:
         limits = _as_list(self.max_angle_rad)

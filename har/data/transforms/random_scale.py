@@ -1,19 +1,19 @@
 """Random scale: bodies a little larger or smaller."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
-from har.data.transforms.base import Transform
 from har.data.transforms.checks import check_in_unit_interval, check_positive
 from har.data.transforms.draws import chosen_clips, uniform
+from har.data.transforms.geometry import scaling
+from har.data.transforms.linear import LinearTransform, Moving
 from har.errors import ConfigError
-from har.samples import Batch
 from har.skeleton.layout import Layout
 
 
 @dataclass(frozen=True)
-class RandomScale(Transform):
+class RandomScale(LinearTransform):
     """Multiplies the coordinates of a clip by one random factor, or one for each axis.
 
     Draws: who changes (N), factors (N, C) or (N, 1).
@@ -35,10 +35,12 @@ class RandomScale(Transform):
             raise ConfigError(f"RandomScale: low={self.low} must not be above high={self.high}")
         check_in_unit_interval("RandomScale", p=self.p)
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the scaled batch; see ``Transform``."""
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be scaled; see ``LinearTransform``."""
+        batch = clips.batch
         chosen = chosen_clips(batch, self.p, rng)
-        axes = batch.joints.shape[-1] if self.per_axis else 1
-        factors = uniform(batch, (len(batch), axes), self.low, self.high, rng)
-        factors = torch.where(chosen[:, None], factors, 1)
-        return replace(batch, joints=batch.joints * factors[:, None, None, None])
+        axes = batch.joints.shape[-1]
+        drawn = (len(batch), axes if self.per_axis else 1)
+        factors = uniform(batch, drawn, self.low, self.high, rng)
+        factors = torch.where(chosen[:, None], factors, 1).expand(-1, axes)
+        return clips.turned(scaling(factors))

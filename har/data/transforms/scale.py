@@ -7,7 +7,9 @@ from torch import Tensor
 
 from har.data.transforms.base import Transform
 from har.data.transforms.checks import check_dimensions, check_positive
+from har.data.transforms.geometry import scaling
 from har.data.transforms.landmarks import all_seen, first_sight, landmark_joints
+from har.data.transforms.linear import LinearTransform, Moving
 from har.data.transforms.masking import seen
 from har.samples import Batch
 from har.skeleton.layout import Layout
@@ -16,7 +18,7 @@ _SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class ScaleBody(Transform):
+class ScaleBody(LinearTransform):
     """Divides by the mean length of the first person's spine over the frames that show it.
 
     A clip that never shows it stays as it is. Distances from the origin are scaled too.
@@ -28,17 +30,20 @@ class ScaleBody(Transform):
     bottom: str = "spine_base"
     top: str = "spine_top"
 
-    def __call__(self, batch: Batch, layout: Layout, rng: torch.Generator) -> Batch:  # noqa: ARG002
-        """Return the scaled batch; see ``Transform``."""
+    def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
+        """Return the clips, to be scaled; see ``LinearTransform``."""
+        batch = clips.batch
         bottom = landmark_joints(layout, self.bottom, "ScaleBody")
         top = landmark_joints(layout, self.top, "ScaleBody")
         person = first_sight(batch, [bottom, top]).person
-        clips = torch.arange(batch.joints.shape[0], device=person.device)
-        shown = all_seen(batch, bottom + top)[clips, person]
-        body = batch.joints[clips, person]
+        rows = torch.arange(batch.joints.shape[0], device=person.device)
+        shown = all_seen(batch, bottom + top)[rows, person]
+        body = batch.joints[rows, person]
         spine = body[:, :, list(top)].mean(2) - body[:, :, list(bottom)].mean(2)
+        spine = clips.differences(spine)
         length = (spine.norm(dim=-1) * shown).sum(1) / shown.sum(1).clamp(min=1)
-        return replace(batch, joints=batch.joints / _usable(length)[:, None, None, None, None])
+        factors = (1 / _usable(length.double()))[:, None].expand(-1, batch.joints.shape[-1])
+        return clips.turned(scaling(factors))
 
 
 @dataclass(frozen=True)
