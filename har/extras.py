@@ -18,6 +18,10 @@ def require(module: str, extra: str) -> ModuleType:
         if error.name != module.split(".")[0]:
             raise
         raise ConfigError(
-            f"'{error.name}' is not installed: in the checkout of har, "
-            f"pip install -c constraints.txt -e '.[{extra}]'"
+            f"'{error.name}' is not installed: in the checkout of har, {install_command(extra)}"
         ) from error
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, run in the checkout."""
+    return f"pip install -c constraints.txt -e '.[{extra}]'"

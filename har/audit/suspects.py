@@ -12,6 +12,7 @@ import numpy as np
 
 from har.errors import HarError, did_you_mean
 from har.evaluation.predictions import Predictions
+from har.extras import install_command
 
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 PRUNINGS = ("none", "both", "prune_by_class", "prune_by_noise_rate", "confident_learning")
@@ -119,7 +120,7 @@ def _cleanlab() -> tuple[ModuleType, ModuleType, ModuleType]:
     except ImportError as error:
         raise HarError(
             "Ranking suspected label errors needs the library cleanlab, which is not installed "
-            f"({error}). Install it with: pip install -c constraints.txt -e '.[audit]'"
+            f"({error}). Install it with: {install_command('audit')}"
         ) from error
     return count, filter, rank
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import ConfigError
-from har.extras import require
+from har.extras import install_command, require
 from har.pose.people import Person, without_duplicates
 
 JOINTS = 33
@@ -96,7 +96,7 @@ class MediaPipePose:
         self.tiles = tiles
         if find_spec("mediapipe") is None:
             raise ConfigError(
-                "'mediapipe' is not installed: pip install -c constraints.txt -e '.[pose]', then "
+                f"'mediapipe' is not installed: {install_command('pose')}, then "
                 "pip install --no-deps mediapipe==0.10.21"
             )
         self._graphs: _Graphs | None = None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import ConfigError, did_you_mean
-from har.extras import require
+from har.extras import install_command, require
 from har.pose.people import Person
 from har.skeleton.layout import load_layout
 
@@ -52,7 +52,7 @@ class RtmlibPose:
             )
         if find_spec("rtmlib") is None:
             raise ConfigError(
-                "'rtmlib' is not installed: pip install -c constraints.txt -e '.[rtmlib]', then "
+                f"'rtmlib' is not installed: {install_command('rtmlib')}, then "
                 "pip install --no-deps rtmlib==0.0.16"
             )
         for file in (model, detector):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from har.errors import ConfigError
+from har.extras import install_command
 from har.paths import project_root
 from har.record import write_json_atomic
 from har.sweep.spec import Parameter, Sweep
@@ -92,9 +93,7 @@ def _import_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(
-            "har sweep --local needs Optuna: pip install -c constraints.txt -e '.[sweep]'"
-        ) from error
+        raise ConfigError(f"har sweep --local needs Optuna: {install_command('sweep')}") from error
     return optuna
 
 

@@ -122,5 +122,5 @@ def test_wrong_frames_and_names_are_told():
 
 def test_a_missing_package_is_told_with_its_extra(frames, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    with pytest.raises(ConfigError, match=r"pip install .* '\.\[video\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -c constraints\.txt -e '\.\[video\]'"):
         corrupt("jpeg", 1, frames)
