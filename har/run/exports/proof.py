@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from har.export.onnx_file import open_session, run_session
 from har.export.parity import ACCURACY_LOSS_FLAGGED, LIMITS, check_parity, compare
@@ -15,6 +16,8 @@ from har.run.exports.trained import Trained, batch_probabilities
 from har.samples import Batch
 
 CALIBRATION_CLIPS = 64
+SILENT_SECONDS = 2.0
+"""A proof that is over sooner shows no progress."""
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.float32}
 """Precisions, and what the graph is written in; int8 is made from fp32."""
@@ -78,8 +81,8 @@ class Proof:
             ExportError: the graph is not the model, or has nothing that int8 could be used for.
         """
         written_as = "fp32" if precision == "int8" else precision
-        model = self._answers(lambda batch: batch_probabilities(self.trained, batch))
-        parity = compare(model.probabilities, self._of_graph(path).probabilities)
+        model = self._answers(lambda batch: batch_probabilities(self.trained, batch), "model")
+        parity = compare(model.probabilities, self._of_graph(path, "graph").probabilities)
         check_parity(parity, written_as)
         limits = asdict(LIMITS[written_as])
         found = {"parity": {**asdict(parity), "limits": limits, "precision": written_as}}
@@ -92,10 +95,10 @@ class Proof:
         source = path.with_name("float.onnx")
         path.rename(source)
         rows = self.trained.experiment.split.train
-        calibration = self.batches(rows, CALIBRATION_CLIPS)
+        calibration = self._shown(rows, CALIBRATION_CLIPS, "calibration")
         count = quantise(source, path, (self.inputs(batch) for batch in calibration))
         source.unlink()
-        quantised = self._of_graph(path)
+        quantised = self._of_graph(path, "int8 graph")
         before, after = model.top1, quantised.top1
         lost = None if before is None or after is None else before - after
         change = compare(model.probabilities, quantised.probabilities)
@@ -110,14 +113,24 @@ class Proof:
             "max_difference": change.max_difference,
         }
 
-    def _of_graph(self, path: Path) -> _Answers:
+    def _of_graph(self, path: Path, name: str) -> _Answers:
         session = open_session(path)
-        return self._answers(lambda batch: run_session(session, self.inputs(batch))[0])
+        return self._answers(lambda batch: run_session(session, self.inputs(batch))[0], name)
 
-    def _answers(self, answer: Callable[[Batch], np.ndarray]) -> _Answers:
+    def _answers(self, answer: Callable[[Batch], np.ndarray], name: str) -> _Answers:
         probabilities, classes = [], []
-        for batch in self.batches(self.trained.experiment.split.test, self.clips):
+        for batch in self._shown(self.trained.experiment.split.test, self.clips, name):
             probabilities.append(answer(batch))
             labels = batch.labels.numpy()[:: batch.views]
             classes.append(np.where(labels >= 0, self.trained.outputs.true[labels], -1))
         return _Answers(np.concatenate(probabilities), np.concatenate(classes))
+
+    def _shown(self, rows: np.ndarray, count: int, name: str) -> Iterator[Batch]:
+        """Yield the batches of up to ``count`` rows, with a progress bar where it takes long."""
+        with tqdm(
+            total=min(count, len(rows)), desc=name, unit="clip",
+            delay=SILENT_SECONDS, leave=False, disable=None,
+        ) as bar:  # fmt: skip
+            for batch in self.batches(rows, count):
+                yield batch
+                bar.update(len(batch.labels) // batch.views)
