@@ -174,6 +174,19 @@ def finished_run(folder: Path) -> Path | None:
     return found[-1].parent if found else None
 
 
+def is_held(folder: Path) -> bool:
+    """Return whether another process is at the cell in a folder, or may be on a disk without locks.
+
+    A cell that is still "running" and not held is one whose benchmark was killed.
+    """
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Let no other process work in the folder; those that a distributed run starts may."""

@@ -30,6 +30,7 @@ from har.benchmark.cell import (
     WAITING,
     Cell,
     finished_run,
+    is_held,
     make_cell,
 )
 from har.benchmark.fingerprint import cell_key
@@ -39,6 +40,7 @@ from har.benchmark.recorded import SUITE
 from har.benchmark.suite import Job, Suite
 from har.config.compose import compose, to_plain
 from har.errors import ConfigError, HarError, did_you_mean
+from har.extras import install_command
 from har.paths import project_root
 from har.record import read_json, usable_cores, write_json_atomic
 from har.run.folder import RESULTS
@@ -72,7 +74,7 @@ def plan_suite(
     out: Path,
     keep_older_code: bool = False,
     only: Sequence[str] = (),
-    measure: Sequence[str] = (),
+    measure: Sequence[str] | None = None,
 ) -> Plan:
     """Return the cells of a suite; configurations are checked before anything runs.
 
@@ -82,7 +84,7 @@ def plan_suite(
         keep_older_code: also take finished cells that earlier code made, if configuration and data
             are the same.
         only: words of which one must be in the name of a cell; none takes all cells.
-        measure: what to take in the place of what the suite asks for.
+        measure: what to take in the place of what the suite asks for; None takes that.
 
     Raises:
         ConfigError: a configuration is wrong; all are named. Or a word of ``only`` is in no name,
@@ -90,7 +92,7 @@ def plan_suite(
     """
     cells, refused, problems = [], {}, []
     wanted = _wanted(suite, only)
-    if measure:
+    if measure is not None:
         wanted = [replace(job, measures=job.measures.only(measure)) for job in wanted]
     for job in wanted:
         try:
@@ -166,7 +168,7 @@ def run_plan(
     _write_suite(plan)
     cells = plan.open_cells
     for cell in cells:
-        if cell.status in (WAITING, FAILED):
+        if cell.status != RUNNING or not is_held(cell.folder):
             make_cell(cell, plan.suite.name)
     if launcher == "local":
         _run_local(cells, jobs, gpus)
@@ -274,8 +276,7 @@ def _run_hydra(cells: Sequence[Cell], launcher: str, jobs: int) -> None:
     done = subprocess.run(command, check=False)
     if done.returncode != 0 and all(cell.status == WAITING for cell in cells):
         raise ConfigError(
-            f"launcher={launcher} could not start. Is it installed? "
-            "pip install -c constraints.txt -e '.[launchers]'"
+            f"launcher={launcher} could not start. Is it installed? {install_command('launchers')}"
         )
 
 

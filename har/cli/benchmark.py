@@ -30,7 +30,8 @@ Compare methods on the same tasks, measured the same way: har benchmark benchmar
   gpus=[0,1]           numbers of the GPUs that local jobs share (default: what torch sees)
   only=[a,b]           only cells whose name holds one of these words
   keep_older_code=true also take finished cells that earlier code made
-  measure=[a,b]        take latency, onnx, robustness, to_target in place of what the suite says
+  measure=[a,b]        take latency, onnx, robustness, to_target in place of what the suite
+                       says; [] takes none
   remeasure=true       measure the finished cells, and run none; what is not asked for stays
   dry_run=true         list the cells and stop
 

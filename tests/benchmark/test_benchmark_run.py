@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from har.benchmark.cell import CELL, FAILED, FINISHED, Cell, finished_run
+from har.benchmark.cell import CELL, FAILED, FINISHED, RUNNING, Cell, finished_run, is_held
 from har.benchmark.fingerprint import CellKey, cell_key
 from har.benchmark.gather import gather
 from har.benchmark.leaderboard import leaderboard
@@ -99,6 +99,24 @@ def test_measures_that_are_asked_for_are_taken_again_and_the_others_stay(ran):
     assert "measured" not in before
     planned = json.loads((out / "suite.json").read_text())["cells"]
     assert planned == {cell.job.name: cell.folder.name for cell in plan.cells}
+
+
+def test_a_killed_cell_takes_the_measures_of_the_next_start(ran, tmp_path):
+    _, plan, _ = ran
+    joint = next(cell for cell in plan.cells if "mlp.joint" in cell.job.name)
+    folder = tmp_path / "cells" / joint.folder.name
+    shutil.copytree(joint.folder, folder)
+    killed = {k: v for k, v in joint.record.items() if k not in ("inference", "exports")}
+    (folder / CELL).write_text(json.dumps({**killed, "status": RUNNING}))
+    assert not is_held(folder)
+    none = plan_suite(plan.suite, tmp_path, only=["mlp.joint"], measure=[])
+    assert run_plan(none) == ()
+    record = none.cells[0].record
+    assert record["status"] == FINISHED
+    assert record["measure"] == []
+    assert record["training"] == joint.record["training"]
+    assert not {"inference", "exports"} & record.keys()
+    assert finished_run(folder).name == finished_run(joint.folder).name
 
 
 def test_going_on_runs_only_what_is_open(ran):
