@@ -26,6 +26,8 @@ NTU_SECOND_PEOPLE = 0.18
 GRAPH_MODELS = ("stgcnpp", "ctrgcn", "aagcn")
 ALL_MODELS = (*GRAPH_MODELS, "posec3d")
 HEATMAP_SIZE, HEATMAP_PADDING, HEATMAP_SIGMA = 56, 0.25, 0.6
+SHORTEST_S = 0.3
+"""For how long inference is repeated, as it is in use; a step of training takes longer."""
 OURS, FUSED, PEER = "ours", "ours_folded", "peer"
 ONNXRUNTIME, OPENVINO = "ours_onnxruntime", "ours_openvino"
 
@@ -87,7 +89,9 @@ def measure(case: Case, setup: Setup) -> dict[str, Any]:
     """Time a case and return its record."""
     calls = {name: make() for name, make in sides(case, setup).items()}
     warmups = 3 if setup.device.type == "cuda" or setup.compiled else 1
-    timed = interleave(calls, setup.repeats, setup.device, warmups)
+    inference = case.action == "inference"
+    shortest_s = SHORTEST_S if inference else 0.0
+    timed = interleave(calls, setup.repeats, setup.device, warmups, shortest_s, settle=inference)
     facts = asdict(case) | {"peer_name": peer.peer_of(case.model) if setup.with_peer else None}
     record = facts | {name: times.summary() for name, times in timed.items()}
     if setup.device.type == "cuda":

@@ -41,11 +41,13 @@ def interleave(
     device: torch.device,
     warmups: int = 1,
     shortest_s: float = 0.0,
+    settle: bool = False,
 ) -> dict[str, Times]:
     """Time all calls in turn, ``repeats`` rounds, after untimed rounds to warm up.
 
     On a CPU a call that takes less than ``shortest_s`` is made again until that time is over; the
-    mean counts.
+    mean counts. With ``settle`` an untimed call comes before each timed one, as the threads of one
+    runtime keep the cores busy for some time after their work, while the next one begins.
     """
     times = {name: Times() for name in calls}
     for _ in range(warmups):
@@ -54,6 +56,8 @@ def interleave(
     gc.collect()
     for _ in range(repeats):
         for name, call in calls.items():
+            if settle:
+                call()
             wall, cpu = _timed(call, device, shortest_s)
             times[name].wall.append(wall)
             times[name].cpu.append(cpu)
