@@ -37,7 +37,8 @@ def draw_heatmaps(pixels: Tensor, peaks: Tensor, size: int, sigma: float) -> Ten
     """Draw one Gaussian a joint.
 
     Args:
-        pixels: (P, T, V, 2), x then y; pixel i has its centre at i. Joints may lie outside.
+        pixels: (P, T, V, 2), x then y; pixel i has its centre at i. Joints may lie outside; NaN
+            gives NaN.
         peaks: (P, T, V) height of each Gaussian: the score of the joint, 0 where it is not seen.
         size: side of the square heatmaps in pixels.
         sigma: standard deviation in pixels.
@@ -46,7 +47,7 @@ def draw_heatmaps(pixels: Tensor, peaks: Tensor, size: int, sigma: float) -> Ten
         (P, T, size, size, V): rows (y), columns (x) and joints.
     """
     width = min(int(2 * CUT_SIGMAS * sigma) + 2, size)
-    first = (pixels - CUT_SIGMAS * sigma).floor().clamp(0, size - width)
+    first = (pixels - CUT_SIGMAS * sigma).floor().clamp(0, size - width).nan_to_num()
     factors = _factors(pixels, first, width, sigma)
     patches = factors[..., 1, :, None] * (factors[..., 0, None, :] * peaks[..., None, None])
     people, frames, joints = peaks.shape

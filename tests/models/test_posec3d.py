@@ -45,6 +45,18 @@ def test_heatmaps_equal_a_loop_over_pixels(sigma):
     np.testing.assert_allclose(drawn.numpy(), drawn_by_loop(pixels, peaks, 20, sigma), atol=1e-12)
 
 
+def test_a_joint_that_is_not_a_number_gives_no_number():
+    pixels = torch.full((1, 2, 3, 2), 5.0)
+    pixels[0, 1, 2, 0] = torch.nan
+    drawn = draw_heatmaps(pixels, torch.ones(1, 2, 3), 20, 0.6)
+    assert drawn[0, 1, ..., 2].isnan().any()
+    drawn[0, 1, ..., 2] = 0
+    assert drawn.isfinite().all()
+    joints = random_joints(1, people=2, frames=4, joints=17)[0][..., :2]
+    joints[0, 0, 0] = torch.nan
+    assert small().heatmaps(joints).isnan().flatten(1).any(1).tolist() == [True, False]
+
+
 def test_the_crop_is_a_square_around_the_seen_joints_of_all_frames():
     points = torch.tensor([[[[1.0, 1.0], [3.0, 2.0], [90.0, 90.0]], [[1.0, 5.0]] * 3]])
     seen = torch.tensor([[[True, True, False], [True, True, True]]])

@@ -45,8 +45,9 @@ function leaderboard(task) {
         cell.title = `95 % intervals: over subjects ${percent(row.subject_low)} to ${percent(row.subject_high)}${over}`;
       }
       const all = rows.map((other) => other.values[column.key]).filter((v) => v != null);
-      const best = column.better === "high" ? Math.max(...all) : Math.min(...all);
-      if (column.better && row.values[column.key] === best) cell.className = "best";
+      const [low, high] = [Math.min(...all), Math.max(...all)];
+      const best = column.better === "high" ? high : low;
+      if (column.better && low < high && row.values[column.key] === best) cell.className = "best";
       return cell;
     }))));
   }
