@@ -4,7 +4,6 @@ While it works, everything lies in ``<out>.partial``: ``plan.json``, the extract
 finished parts, and last the merged store, which is then moved to ``out`` in one step.
 """
 
-import os
 import shutil
 import sys
 import time
@@ -42,6 +41,7 @@ from har.data.raw import is_archive, open_raw
 from har.data.store_meta import StoreMeta
 from har.data.store_writer import Skipped, StoreWriter
 from har.errors import ConfigError, StoreError
+from har.record import usable_cores
 
 MAX_DEFAULT_WORKERS = 8
 MAX_PART_ITEMS = 64
@@ -134,7 +134,7 @@ def prepare_dataset(
 
 def _worker_count(workers: int | None) -> int:
     if workers is None:
-        return min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
+        return min(usable_cores(), MAX_DEFAULT_WORKERS)
     if workers < 1:
         raise ConfigError(f"workers is {workers}; it must be 1 or more.")
     return workers

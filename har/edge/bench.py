@@ -37,7 +37,7 @@ def bench(
     Args:
         folder: of the bundle.
         seconds: of each measurement.
-        threads: numbers of threads to try; default powers of two up to the cores.
+        threads: numbers of threads to try; default powers of two up to the usable cores.
         providers: of onnxruntime.
         tell: is told what is measured.
 
@@ -52,7 +52,7 @@ def bench(
     first = time.perf_counter() - started
     runs = [
         _measure(bundle, count, providers, seconds, tell or _tell_nobody)
-        for count in threads or _powers(os.cpu_count() or 1)
+        for count in threads or _powers(usable_cores())
     ]
     best = min(runs, key=lambda run: run["single_stream"]["p50_ms"])
     return {
@@ -73,6 +73,11 @@ def bench(
     }
 
 
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def device(providers: Sequence[str]) -> dict[str, Any]:
     """Return what the measurement ran on."""
     try:
@@ -82,7 +87,7 @@ def device(providers: Sequence[str]) -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "usable_cores": usable_cores(),
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "onnxruntime": runtime,
