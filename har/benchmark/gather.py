@@ -24,7 +24,7 @@ class Gathered:
         baselines: name of a task -> the method that errors under corruption are divided by.
         beside: name of a peer's method -> this project's own version of it.
         failed: records of the cells that failed, and of fusions that could not be made.
-        open_cells: names of cells that did not finish yet.
+        open_cells: names of cells that did not finish yet, or not since the suite was changed.
     """
 
     suites: tuple[Mapping[str, Any], ...]
@@ -71,6 +71,7 @@ def describe_suite(suite: Suite) -> dict[str, Any]:
             **{task.name: task.label for matrix in matrices for task in matrix.tasks},
             **{method.name: method.label for matrix in matrices for method in matrix.methods},
         },
+        "overrides": {job.name: list(job.overrides) for job in suite.jobs()},
         "fusions": [
             {"name": fusion.name, "of": list(fusion.of), "weights": fusion.weights}
             for matrix in matrices
@@ -91,7 +92,7 @@ def gather(folders: Sequence[Path]) -> Gathered:
         if not (folder / SUITE).exists():
             raise HarError(f"{folder} is no folder of a benchmark: it has no {SUITE}")
         suites.append(read_json(folder / SUITE))
-    cells = read_cells(folders, [suite.get("cells", {}) for suite in suites])
+    cells = read_cells(folders, suites)
     failed = list(cells.failed)
     labels = _told_apart(_merged(suites, "labels"))
     entries = list(_entries(cells, labels, failed))

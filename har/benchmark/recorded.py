@@ -1,4 +1,8 @@
-"""Which cells of a folder count: of one run the newest, and none that the suite has left behind."""
+"""Which cells of a folder count: of one run the newest, and none that the suite has left behind.
+
+A start with only some of the cells plans these alone; of the others it is known what the suite now
+asks for on the command line, so that an edited suite does not share means with its older self.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +26,7 @@ class Recorded:
     Attributes:
         finished: one for each job.
         failed: records of those that failed, or whose record cannot be read.
-        unfinished: names of those that wait or run.
+        unfinished: names of those that wait or run, and of jobs whose cells were all left behind.
     """
 
     finished: tuple[Found, ...]
@@ -30,7 +34,7 @@ class Recorded:
     unfinished: tuple[str, ...]
 
 
-def read_cells(folders: Sequence[Path], planned: Sequence[Mapping[str, str]]) -> Recorded:
+def read_cells(folders: Sequence[Path], suites: Sequence[Mapping[str, Any]]) -> Recorded:
     """Read the cells of benchmark folders.
 
     Where the suite was planned anew with another configuration, or other data, its earlier cells do
@@ -38,17 +42,24 @@ def read_cells(folders: Sequence[Path], planned: Sequence[Mapping[str, str]]) ->
 
     Args:
         folders: of benchmarks.
-        planned: for each folder, name of a job -> its cell in the newest plan; a job that is not
-            there, as in folders of an earlier version, takes any of its cells.
+        suites: what each folder's ``suite.json`` holds, of it ``cells``: name of a job -> its cell
+            in the newest plan, and ``overrides``: name -> those of the job in the suite now. A job
+            that is not there, as in folders of an earlier version, takes any of its cells.
 
     Raises:
         HarError: two folders have different runs of one job.
     """
     finished: dict[str, Found] = {}
     told: dict[str, Found] = {}
-    for folder, plan in zip(folders, planned, strict=True):
+    left: list[str] = []
+    for folder, suite in zip(folders, suites, strict=True):
+        plan, overrides = suite.get("cells", {}), suite.get("overrides", {})
         for name, cells in _by_job(folder).items():
-            own = list(_of_plan(cells, plan.get(name)))
+            asked = [cell for cell in cells if _is_asked(cell, overrides.get(name))]
+            if not asked:
+                left.append(f"{name} (made before the suite was changed)")
+                continue
+            own = list(_of_plan(asked, plan.get(name)))
             done = [cell for cell in own if cell[1]["status"] == FINISHED]
             if done:
                 newest = max(done, key=lambda cell: cell[1]["provenance"]["time_utc"])
@@ -60,7 +71,7 @@ def read_cells(folders: Sequence[Path], planned: Sequence[Mapping[str, str]]) ->
     return Recorded(
         tuple(finished.values()),
         tuple(record for _, record in unfinished if record["status"] == FAILED),
-        tuple(folder.name for folder, record in unfinished if record["status"] != FAILED),
+        (*(folder.name for folder, record in unfinished if record["status"] != FAILED), *left),
     )
 
 
@@ -80,6 +91,12 @@ def _read(path: Path) -> Mapping[str, Any]:
         words = path.parent.name.split(".")
         job = dict(zip(("task", "method", "stream", "seed"), words, strict=False))
         return {"status": FAILED, "job": job, "error": str(error), "command": ""}
+
+
+def _is_asked(cell: Found, overrides: Sequence[str] | None) -> bool:
+    """Return whether a cell was made with these overrides, as far as both are known."""
+    made = cell[1]["job"].get("overrides")
+    return overrides is None or made is None or list(made) == list(overrides)
 
 
 def _of_plan(cells: Sequence[Found], planned: str | None) -> Iterator[Found]:

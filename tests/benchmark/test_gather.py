@@ -82,6 +82,20 @@ def test_cells_that_the_newest_plan_has_left_behind_do_not_count(tmp_path):
     assert found.open_cells == ("task.one.joint.seed0.new",)
 
 
+def test_seeds_from_before_the_suite_was_changed_do_not_share_a_mean(tmp_path):
+    plan = {"task.one.joint.seed0": "task.one.joint.seed0.new"}
+    asked = {f"task.one.joint.seed{seed}": ["epochs=9", f"seed={seed}"] for seed in (0, 1)}
+    folder = suite(tmp_path, cells=plan, overrides=asked)
+    for name, epochs in (("seed0.old", 2), ("seed0.new", 9), ("seed1.old", 2)):
+        place = add_cell(folder, f"task.one.joint.{name}", key=(name, "code", "data"))
+        record = json.loads((place / "cell.json").read_text())
+        record["job"]["overrides"] = [f"epochs={epochs}", f"seed={record['job']['seed']}"]
+        write_json_atomic(place / "cell.json", record)
+    found = gather([folder])
+    assert [run.seed for run in found.entries[0].runs] == [0]
+    assert found.open_cells == ("task.one.joint.seed1 (made before the suite was changed)",)
+
+
 def test_a_failure_that_was_mended_is_told_no_more(tmp_path):
     folder = suite(tmp_path, cells={"task.one.joint.seed0": "task.one.joint.seed0.new"})
     add_cell(folder, "task.one.joint.seed0.old", ("config", "bug", "data"), "failed", error="bug")
