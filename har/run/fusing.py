@@ -16,11 +16,12 @@ from har.evaluation.fusion import (
 )
 from har.evaluation.plots import write_plots
 from har.evaluation.predictions import Predictions
-from har.evaluation.report_table import report
 from har.evaluation.summary import evaluate
+from har.evaluation.taxonomy_report import taxonomy_summary
 from har.record import provenance, read_json, write_json_atomic
+from har.run.assemble import crosswalk
 from har.run.folder import RESULTS
-from har.run.outputs import PREDICTIONS, VALIDATION_PREDICTIONS
+from har.run.outputs import PREDICTIONS, VALIDATION_PREDICTIONS, describe
 from har.run.training import RunResult
 
 MUST_AGREE = ("dataset_name", "protocol", "fold", "data_fingerprint")
@@ -52,10 +53,8 @@ def fuse_runs(
     test = _read_predictions(runs, PREDICTIONS)
     pool, validation_loss = _choose_pool(weights, runs, test)
     fused = fuse(test, pool)
-    summary = evaluate(fused, bootstrap=bootstrap, seed=seed)
     results = {
-        **summary["metrics"],
-        **summary,
+        **measure_fused(fused, facts["dataset_name"], bootstrap, seed),
         **facts,
         "experiment": "fusion",
         "fusion": _record(weights, pool, validation_loss, test),
@@ -66,9 +65,26 @@ def fuse_runs(
     write_plots(fused, out)
     write_json_atomic(out / RESULTS, results)
     print(_describe(results["fusion"]))
-    print(report(results))
+    print(describe(results))
     print(f"fusion: {out}")
     return RunResult(out, results)
+
+
+def measure_fused(fused: Predictions, dataset: str, bootstrap: int, seed: int) -> dict[str, Any]:
+    """Return the metrics of joined predictions by name, intervals, and scores by concepts.
+
+    Args:
+        fused: the joined predictions.
+        dataset: name of the dataset, whose mapping to concepts is the project's; the scores by
+            concepts are None where it has none, or where the classes are not its labels.
+        bootstrap: resamples for the intervals; 0 leaves the intervals out.
+        seed: of the resampling.
+    """
+    summary = evaluate(fused, bootstrap=bootstrap, seed=seed)
+    walk, taxonomy = crosswalk([]), None
+    if dataset in walk.mappings and set(fused.class_names) <= set(walk.mappings[dataset].names):
+        taxonomy = taxonomy_summary(fused, dataset, walk)
+    return {**summary["metrics"], **summary, "taxonomy": taxonomy}
 
 
 def _check_folders(runs: Sequence[Path], out: Path) -> None:

@@ -85,7 +85,7 @@ def describe(results: Mapping[str, Any]) -> str:
 
 def _copies_lines(results: Mapping[str, Any]) -> list[str]:
     parts = results.get("datasets") or {"": results}
-    told = [(name, part["without_copies"]) for name, part in parts.items()]
+    told = [(name, part.get("without_copies")) for name, part in parts.items()]
     return [
         f"\n{name + ': ' if name else ''}{found['copies']} test clips are also in the training "
         f"part, byte for byte; without them top-1 accuracy is {percent(found['top1'])}, mean class "

@@ -61,7 +61,7 @@ def add_cell(folder, name, key=("config", "code", "data"), status="finished", ri
     if status == "finished":
         run = place / "run" / "now"
         summary = evaluate(predictions(right), bootstrap=0)
-        cost = {"cost": {"training_seconds": 1.0}, "data_fingerprint": "f"}
+        cost = {"cost": {"training_seconds": 1.0}, "data_fingerprint": "f", "dataset_name": "toy"}
         write_json_atomic(run / "results.json", {**summary["metrics"], **summary, **cost})
         predictions(right).write(run / "predictions.parquet")
         (run / "config.yaml").write_text("data: {store: null}\n")

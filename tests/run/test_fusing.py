@@ -21,7 +21,9 @@ FACTS = {
 }
 
 
-def predictions(part: str, strength: float, clips: int = 60) -> Predictions:
+def predictions(
+    part: str, strength: float, clips: int = 60, names: tuple[str, ...] = ("sit", "stand", "fall")
+) -> Predictions:
     rng = np.random.default_rng(int(100 * strength) + len(part))
     labels = np.arange(clips) % 3
     return Predictions(
@@ -30,7 +32,7 @@ def predictions(part: str, strength: float, clips: int = 60) -> Predictions:
         clip_ids=np.array([f"{part}{number}" for number in range(clips)]),
         subjects=np.array([f"{part}-s{number % 3}" for number in range(clips)]),
         cameras=np.array(["1"] * clips),
-        class_names=("sit", "stand", "fall"),
+        class_names=names,
     )
 
 
@@ -63,6 +65,20 @@ def test_the_command_writes_what_a_run_writes(runs, tmp_path, capsys):
     np.testing.assert_allclose(joint.probabilities, (2 * one + two) / 3)
     assert results["top1"] == (joint.predicted == joint.labels).mean()
     assert (out / "confusion_matrix.png").exists()
+
+
+def test_scores_by_concepts_are_those_of_the_joined_predictions(runs, tmp_path, capsys):
+    names = ("sit_down", "stand_up", "fall_forward")
+    for folder, strength in zip(runs, (2.0, 1.0), strict=True):
+        predictions("test", strength, names=names).write(folder / "predictions.parquet")
+        (folder / "results.json").write_text(json.dumps(FACTS | {"dataset_name": "synthetic_home"}))
+    results = fuse_runs(runs, tmp_path / "fused", bootstrap=0).results
+    told = capsys.readouterr().out
+    joint = Predictions.read(tmp_path / "fused" / "predictions.parquet")
+    fell = joint.predicted == 2
+    assert results["taxonomy"]["clips"] == 60
+    assert results["taxonomy"]["falls"]["fall"]["sensitivity"] == fell[joint.labels == 2].mean()
+    assert "Hierarchical precision" in told
 
 
 @pytest.mark.parametrize(("weights", "pool"), [("tuned", "linear"), ("learned", "log")])
