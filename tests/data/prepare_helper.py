@@ -82,7 +82,7 @@ def content(store):
     return {path.name: path.read_bytes() for path in store.iterdir()}
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"

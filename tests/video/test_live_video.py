@@ -54,7 +54,7 @@ def test_the_slower_side_gets_the_newest_frame_and_every_interruption():
 
     def source(closing):
         yield number(0)
-        taken.wait(5)
+        taken.wait(60)
         yield from (number(n) for n in range(1, 10))
         yield Interruption(10.0, True, "lost")
         yield number(11)
@@ -63,7 +63,7 @@ def test_the_slower_side_gets_the_newest_frame_and_every_interruption():
         items = iter(newest)
         assert next(items).time == 0
         taken.set()
-        newest._thread.join(5)
+        newest._thread.join(60)
         rest = list(items)
     assert [type(item).__name__ for item in rest] == ["Interruption", "LiveFrame"]
     assert rest[1].time == 11
@@ -91,7 +91,7 @@ def test_closing_ends_a_source_that_would_go_on_for_ever():
 
     with Newest(source) as newest:
         next(iter(newest))
-    assert ended.wait(5)
+    assert ended.wait(60)
 
 
 def test_a_video_is_read_at_the_rate_asked_for(tmp_path):
