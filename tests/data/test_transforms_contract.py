@@ -200,6 +200,15 @@ def test_a_chain_moves_joints_once_to_where_its_steps_move_them(chain):
         assert not result.joints[result.confidence == 0].any()
 
 
+def test_what_is_computed_in_numpy_is_what_is_computed_in_pytorch(transform, batch):
+    in_numpy = apply(transform, batch)
+    batch.joints.requires_grad_()
+    in_pytorch = apply(transform, batch)
+    torch.testing.assert_close(in_numpy.joints, in_pytorch.joints.detach(), rtol=1e-5, atol=2e-6)
+    assert torch.equal(in_numpy.confidence, in_pytorch.confidence)
+    assert torch.equal(in_numpy.person_mask, in_pytorch.person_mask)
+
+
 def test_matrices_of_joints_in_other_types():
     joints = full_batch().joints
     matrices = torch.linalg.qr(torch.randn(len(joints), 3, 3, dtype=torch.float64))[0]

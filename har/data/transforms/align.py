@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
+from har.data.transforms.arrays import Array, identity_beside, lengths_of, namespace
 from har.data.transforms.checks import check_choice, check_dimensions
 from har.data.transforms.geometry import (
     has_length,
-    identity_where,
     rotation_about,
     shortest_rotation,
 )
@@ -70,21 +69,21 @@ class AlignVertical(LinearTransform):
     def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
         """Return the clips, to be turned; see ``LinearTransform``."""
         width = _direction(clips, layout, "left_shoulder", "right_shoulder", "AlignVertical")
-        return clips.turned(_turn_to_x(width.double(), _Y if self.up == "y" else _Z))
+        return clips.turned(_turn_to_x(width, _Y if self.up == "y" else _Z))
 
 
-def _direction(clips: Moving, layout: Layout, start: str, end: str, needed_by: str) -> Tensor:
-    """Return the vectors between two landmarks, (N, 3); zeros where they were never seen."""
+def _direction(clips: Moving, layout: Layout, start: str, end: str, needed_by: str) -> Array:
+    """Return the vectors between two landmarks, (N, 3) float64; zeros where never seen."""
     check_dimensions(needed_by, clips.batch, 3)
     landmarks = [landmark_joints(layout, name, needed_by) for name in (start, end)]
     points = first_sight(clips.batch, landmarks).points
     return clips.differences(points[:, 1] - points[:, 0])
 
 
-def _turn_to_x(vectors: Tensor, up: int) -> Tensor:
+def _turn_to_x(vectors: Array, up: int) -> Array:
     """Return the rotations about ``up`` that bring the level part of each vector onto +x."""
-    level = vectors.clone()
-    level[:, up] = 0
-    x, y, z = (level / level.norm(dim=-1, keepdim=True)).unbind(-1)
-    sines = z if up == _Y else -y
-    return identity_where(~has_length(level), rotation_about(up, x, sines))
+    basis = identity_beside(vectors, 3)
+    level = vectors * (1 - basis[up])
+    level = namespace(level).where(has_length(level)[:, None], level, basis[_X])
+    x, y, z = (level / lengths_of(level)[:, None]).swapaxes(0, 1)
+    return rotation_about(up, x, z if up == _Y else -y)

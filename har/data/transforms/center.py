@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from har.data.transforms.arrays import Array
 from har.data.transforms.frame_order import last_true
 from har.data.transforms.landmarks import all_seen, first_sight, point_joints
 from har.data.transforms.linear import LinearTransform, Moving
@@ -34,16 +35,16 @@ class Center(LinearTransform):
         return Moving(batch, origin)
 
 
-def _first_place(batch: Batch, joints: tuple[int, ...]) -> Tensor:
+def _first_place(batch: Batch, joints: tuple[int, ...]) -> Array:
     """Return the point where it is seen first, (N, 1, 1, 1, C)."""
     return first_sight(batch, [joints]).points[:, :, None, None]
 
 
 def _path(batch: Batch, joints: tuple[int, ...]) -> Tensor:
     """Return the point in every frame, (N, 1, T, 1, C)."""
-    person = first_sight(batch, [joints]).person
+    person = torch.as_tensor(first_sight(batch, [joints]).person)
     clips = torch.arange(batch.joints.shape[0], device=person.device)
-    shown = all_seen(batch, joints)[clips, person]
+    shown = all_seen(batch.confidence, joints)[clips, person]
     points = batch.joints[clips, person][:, :, list(joints)].mean(2) * shown[..., None]
     latest = last_true(shown)
     return points[clips[:, None], latest][:, None, :, None]

@@ -5,9 +5,7 @@ from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
+from har.data.transforms.arrays import Array, arrays_of, first_true, namespace, row_numbers
 from har.errors import LayoutError
 from har.samples import Batch
 from har.skeleton.layout import LANDMARKS, Layout
@@ -21,8 +19,8 @@ class Reference(NamedTuple):
         person: (N,) int64, whose they are.
     """
 
-    points: Tensor
-    person: Tensor
+    points: Array
+    person: Array
 
 
 def landmark_joints(layout: Layout, name: str, needed_by: str) -> tuple[int, ...]:
@@ -51,9 +49,9 @@ def point_joints(layout: Layout, name: str, needed_by: str) -> tuple[int, ...]:
     )
 
 
-def all_seen(batch: Batch, joints: Sequence[int]) -> Tensor:
-    """Return (N, M, T) bool: true where the person shows all of these joints."""
-    return reduce(and_, (batch.confidence[..., joint] > 0 for joint in joints))
+def all_seen(confidence: Array, joints: Sequence[int]) -> Array:
+    """Return true where the person shows all of these joints, (..., V) -> (...) bool."""
+    return reduce(and_, (confidence[..., joint] > 0 for joint in joints))
 
 
 def first_sight(batch: Batch, landmarks: Sequence[tuple[int, ...]]) -> Reference:
@@ -63,15 +61,17 @@ def first_sight(batch: Batch, landmarks: Sequence[tuple[int, ...]]) -> Reference
         batch: the clips.
         landmarks: P landmarks, each the joints whose mean it is.
     """
-    shown = all_seen(batch, [joint for joints in landmarks for joint in joints]).flatten(1)
-    first = shown.int().argmax(1)
-    clips = torch.arange(batch.joints.shape[0], device=first.device)
-    frame = batch.joints.flatten(1, 2)[clips, first]
-    points = torch.stack([_mean(frame, joints) for joints in landmarks], dim=1)
+    joints, confidence = arrays_of(batch)
+    clips, people, frames, *shape = joints.shape
+    shown = all_seen(confidence, [joint for mean_of in landmarks for joint in mean_of])
+    shown = shown.reshape(clips, people * frames)
+    first = first_true(shown)
+    frame = joints.reshape(clips, people * frames, *shape)[row_numbers(first), first]
+    points = namespace(frame).stack([_mean(frame, mean_of) for mean_of in landmarks], 1)
     found = shown.any(1)[:, None, None]
-    return Reference(points=points * found, person=first // batch.joints.shape[2])
+    return Reference(points=points * found, person=first // frames)
 
 
-def _mean(frame: Tensor, joints: tuple[int, ...]) -> Tensor:
+def _mean(frame: Array, joints: tuple[int, ...]) -> Array:
     """Return the mean of joints, (N, V, C) -> (N, C)."""
     return frame[:, joints[0]] if len(joints) == 1 else frame[:, list(joints)].mean(1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from har.data.transforms.arrays import Array, array_beside, in_double
 from har.data.transforms.base import Transform
 from har.data.transforms.geometry import apply_matrices
 from har.data.transforms.masking import seen_from
@@ -28,20 +29,20 @@ class Moving:
     """
 
     batch: Batch
-    origin: Tensor | None = None
-    matrix: Tensor | None = None
+    origin: Array | None = None
+    matrix: Array | None = None
 
-    def differences(self, vectors: Tensor) -> Tensor:
+    def differences(self, vectors: Array) -> Array:
         """Return differences between joints of one frame, (N, ..., C), as they will be."""
+        vectors = in_double(vectors)
         if self.matrix is None:
             return vectors
         rows = vectors.reshape(vectors.shape[0], -1, vectors.shape[-1])
-        turned = rows.double() @ self.matrix.transpose(1, 2)
-        return turned.view(vectors.shape).to(vectors.dtype)
+        return (rows @ self.matrix.swapaxes(1, 2)).reshape(vectors.shape)
 
-    def turned(self, matrices: Tensor) -> "Moving":
+    def turned(self, matrices: Tensor | Array) -> "Moving":
         """Return the clips with a linear map (N, C, C) of each behind what is to be done."""
-        matrices = matrices.double()
+        matrices = in_double(array_beside(self.batch, matrices))
         return replace(self, matrix=matrices if self.matrix is None else matrices @ self.matrix)
 
     def settled(self) -> Batch:

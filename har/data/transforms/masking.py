@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from har.data.transforms.arrays import Array, open_to_numpy
 from har.samples import Batch
 
 
@@ -14,17 +15,7 @@ def seen(batch: Batch) -> Tensor:
     return (batch.confidence > 0).unsqueeze(-1)
 
 
-def open_to_numpy(tensor: Tensor) -> bool:
-    """Return whether NumPy may compute on the memory of a tensor.
-
-    PyTorch is slow on a CPU where the last axis has only a few numbers. While a model is traced it
-    has to do the work nevertheless, as the trace does not see what NumPy does.
-    """
-    plain = tensor.device.type == "cpu" and not tensor.requires_grad
-    return plain and tensor.dtype in (torch.float32, torch.float64) and not torch.jit.is_tracing()
-
-
-def seen_from(batch: Batch, origin: Tensor) -> Tensor:
+def seen_from(batch: Batch, origin: Array) -> Tensor:
     """Return joints as differences from an origin, zeros where none is seen.
 
     Args:
@@ -35,7 +26,7 @@ def seen_from(batch: Batch, origin: Tensor) -> Tensor:
         return (batch.joints - origin) * seen(batch)
     joints, visible = batch.joints.numpy(), batch.confidence.numpy() > 0
     # A row of numbers for all joints of a frame subtracts faster than a few for each of them.
-    moved = joints - np.tile(origin.numpy(), (joints.shape[3], 1))
+    moved = joints - np.tile(origin, (joints.shape[3], 1))
     _clear(moved, visible)
     return torch.from_numpy(moved)
 

@@ -42,5 +42,4 @@ class RandomScale(LinearTransform):
         axes = batch.joints.shape[-1]
         drawn = (len(batch), axes if self.per_axis else 1)
         factors = uniform(batch, drawn, self.low, self.high, rng)
-        factors = torch.where(chosen[:, None], factors, 1).expand(-1, axes)
-        return clips.turned(scaling(factors))
+        return clips.turned(scaling(torch.where(chosen[:, None], factors, 1), axes))

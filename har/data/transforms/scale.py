@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
+from har.data.transforms.arrays import Array, arrays_of, lengths_of, namespace, row_numbers
 from har.data.transforms.base import Transform
 from har.data.transforms.checks import check_dimensions, check_positive
 from har.data.transforms.geometry import scaling
@@ -32,18 +32,17 @@ class ScaleBody(LinearTransform):
 
     def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
         """Return the clips, to be scaled; see ``LinearTransform``."""
-        batch = clips.batch
+        joints, confidence = arrays_of(clips.batch)
         bottom = landmark_joints(layout, self.bottom, "ScaleBody")
         top = landmark_joints(layout, self.top, "ScaleBody")
-        person = first_sight(batch, [bottom, top]).person
-        rows = torch.arange(batch.joints.shape[0], device=person.device)
-        shown = all_seen(batch, bottom + top)[rows, person]
-        body = batch.joints[rows, person]
+        person = first_sight(clips.batch, [bottom, top]).person
+        rows = row_numbers(person)
+        shown = all_seen(confidence, bottom + top)[rows, person]
+        body = joints[rows, person]
         spine = body[:, :, list(top)].mean(2) - body[:, :, list(bottom)].mean(2)
-        spine = clips.differences(spine)
-        length = (spine.norm(dim=-1) * shown).sum(1) / shown.sum(1).clamp(min=1)
-        factors = (1 / _usable(length.double()))[:, None].expand(-1, batch.joints.shape[-1])
-        return clips.turned(scaling(factors))
+        lengths = lengths_of(clips.differences(spine)) * shown
+        length = lengths.sum(1) / shown.sum(1).clip(1)
+        return clips.turned(scaling(1 / _usable(length)[:, None], joints.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,7 @@ class ScaleImage(Transform):
         return replace(batch, joints=(batch.joints - half) / half * seen(batch))
 
 
-def _usable(lengths: Tensor) -> Tensor:
+def _usable(lengths: Array) -> Array:
     """Return the lengths, with 1 where one cannot be divided by."""
-    return torch.where(lengths.isfinite() & (lengths > _SMALLEST), lengths, 1)
+    functions = namespace(lengths)
+    return functions.where(functions.isfinite(lengths) & (lengths > _SMALLEST), lengths, 1)
