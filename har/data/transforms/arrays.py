@@ -4,7 +4,7 @@ What is found out about each clip (where its root is, how its spine leans) is do
 on a few numbers. A call of NumPy takes a fraction of the time of one of PyTorch, and on a CPU a
 tensor and an array share their memory. Code for both keeps to what they have in common: operators,
 indexing, ``reshape``, ``swapaxes``, ``sum``, ``mean`` and ``any`` with the axis as a position,
-``clip``, and ``where``, ``stack`` and ``isfinite`` of ``namespace``.
+``clip``; and ``where``, ``stack``, ``isfinite``, ``cos`` and ``sin`` of ``namespace``.
 """
 
 from typing import Any, TypeAlias

@@ -8,9 +8,8 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
-from har.data.transforms.arrays import Array, array_beside, in_double
+from har.data.transforms.arrays import Array, in_double
 from har.data.transforms.base import Transform
 from har.data.transforms.geometry import apply_matrices
 from har.data.transforms.masking import seen_from
@@ -40,9 +39,9 @@ class Moving:
         rows = vectors.reshape(vectors.shape[0], -1, vectors.shape[-1])
         return (rows @ self.matrix.swapaxes(1, 2)).reshape(vectors.shape)
 
-    def turned(self, matrices: Tensor | Array) -> "Moving":
+    def turned(self, matrices: Array) -> "Moving":
         """Return the clips with a linear map (N, C, C) of each behind what is to be done."""
-        matrices = in_double(array_beside(self.batch, matrices))
+        matrices = in_double(matrices)
         return replace(self, matrix=matrices if self.matrix is None else matrices @ self.matrix)
 
     def settled(self) -> Batch:

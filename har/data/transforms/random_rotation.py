@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
+from har.data.transforms.arrays import Array, array_beside, namespace
 from har.data.transforms.checks import check_in_unit_interval, check_not_negative
 from har.data.transforms.draws import chosen_clips, uniform
 from har.data.transforms.geometry import identity_where, rotation_about
@@ -37,9 +37,10 @@ class RandomRotation(LinearTransform):
     def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
         """Return the clips, to be turned; see ``LinearTransform``."""
         batch = clips.batch
-        chosen = chosen_clips(batch, self.p, rng)
+        chosen = array_beside(batch, chosen_clips(batch, self.p, rng))
         limits = batch.joints.new_tensor(self._limits(3 if batch.joints.shape[-1] == 3 else 1))
-        angles = uniform(batch, (len(batch), len(limits)), -1, 1, rng) * limits
+        drawn = uniform(batch, (len(batch), len(limits)), -1, 1, rng)
+        angles = array_beside(batch, drawn * limits)
         matrices = _space_rotation(angles) if len(limits) == 3 else _plane_rotation(angles[:, 0])
         return clips.turned(identity_where(~chosen, matrices))
 
@@ -57,13 +58,18 @@ def _as_list(angles: float | Sequence[float]) -> list[float]:
     return list(angles) if isinstance(angles, Sequence) else [angles]
 
 
-def _space_rotation(angles: Tensor) -> Tensor:
-    cosines, sines = angles.cos(), angles.sin()
+def _space_rotation(angles: Array) -> Array:
+    cosines, sines = _directions(angles)
     about_x, about_y, about_z = (
         rotation_about(axis, cosines[:, axis], sines[:, axis]) for axis in range(3)
     )
     return about_z @ about_y @ about_x
 
 
-def _plane_rotation(angles: Tensor) -> Tensor:
-    return rotation_about(2, angles.cos(), angles.sin())[:, :2, :2]
+def _plane_rotation(angles: Array) -> Array:
+    return rotation_about(2, *_directions(angles))[:, :2, :2]
+
+
+def _directions(angles: Array) -> tuple[Array, Array]:
+    functions = namespace(angles)
+    return functions.cos(angles), functions.sin(angles)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from har.data.transforms.arrays import array_beside, namespace
 from har.data.transforms.checks import check_in_unit_interval, check_positive
 from har.data.transforms.draws import chosen_clips, uniform
 from har.data.transforms.geometry import scaling
@@ -38,8 +39,9 @@ class RandomScale(LinearTransform):
     def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
         """Return the clips, to be scaled; see ``LinearTransform``."""
         batch = clips.batch
-        chosen = chosen_clips(batch, self.p, rng)
+        chosen = array_beside(batch, chosen_clips(batch, self.p, rng))
         axes = batch.joints.shape[-1]
         drawn = (len(batch), axes if self.per_axis else 1)
-        factors = uniform(batch, drawn, self.low, self.high, rng)
-        return clips.turned(scaling(torch.where(chosen[:, None], factors, 1), axes))
+        factors = array_beside(batch, uniform(batch, drawn, self.low, self.high, rng))
+        factors = namespace(factors).where(chosen[:, None], factors, 1)
+        return clips.turned(scaling(factors, axes))

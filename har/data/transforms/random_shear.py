@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from har.data.transforms.arrays import array_beside, identity_beside
 from har.data.transforms.checks import check_in_unit_interval, check_not_negative
 from har.data.transforms.draws import chosen_clips, uniform
 from har.data.transforms.geometry import identity_where
@@ -32,8 +33,9 @@ class RandomShear(LinearTransform):
     def move(self, clips: Moving, layout: Layout, rng: torch.Generator) -> Moving:  # noqa: ARG002
         """Return the clips, to be slanted; see ``LinearTransform``."""
         batch = clips.batch
-        chosen = chosen_clips(batch, self.p, rng)
+        chosen = array_beside(batch, chosen_clips(batch, self.p, rng))
         axes = batch.joints.shape[-1]
-        shares = uniform(batch, (len(batch), axes, axes), -self.max_share, self.max_share, rng)
-        identity = torch.eye(axes, device=shares.device)
+        drawn = (len(batch), axes, axes)
+        shares = array_beside(batch, uniform(batch, drawn, -self.max_share, self.max_share, rng))
+        identity = identity_beside(shares, axes)
         return clips.turned(identity_where(~chosen, shares * (1 - identity) + identity))
