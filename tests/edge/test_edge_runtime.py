@@ -125,7 +125,7 @@ def test_lines_that_are_no_frames_are_told_and_passed_over(folder):
     assert sink.of("state")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text() | st.from_regex(r'\{"t": ?-?[0-9e.]{1,6}, ?"people": ?\[.{0,40}\]\}'))
 def test_no_text_does_more_than_being_refused(text):
     try:
@@ -142,7 +142,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(json_values, json_values, json_values)
 def test_no_json_does_more_than_being_refused(time, joints, confidence):
     person = {"id": 1, "joints": joints, "confidence": confidence}

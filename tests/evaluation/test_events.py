@@ -218,7 +218,7 @@ def plain_detections(probabilities, options):
     return [(run[0], run[-1] + 1, a) for run, a in zip(runs, alarms, strict=True) if a is not None]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(st.lists(GRID, max_size=20), min_size=1, max_size=3),
     st.sampled_from([0.5, 1.0]),
@@ -234,7 +234,7 @@ def test_detections_agree_with_a_plain_loop(streams, release, gap, duration):
         assert mine == plain_detections(values, options)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(st.booleans(), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(0, 11), st.integers(1, 6)), max_size=4),

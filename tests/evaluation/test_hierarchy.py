@@ -145,7 +145,7 @@ def test_clips_without_concepts_leave_the_scores_undefined():
     assert mistake_severity(pairs, HIERARCHY).mean_over_clips is None
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(SHIPPED_LABELS, min_size=1, max_size=20))
 def test_perfect_predictions_are_perfect(labels):
     pairs = LabelPairs.of_clips(labels, labels)
@@ -156,7 +156,7 @@ def test_perfect_predictions_are_perfect(labels):
     assert mistake_severity(pairs, SHIPPED_HIERARCHY).mean_over_clips == 0
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=20))
 def test_scores_stay_in_their_bounds_and_agree_with_plain_sets(clips):
     pairs = pairs_of(*clips)
@@ -182,7 +182,7 @@ def plain_entailed(label):
     return set.intersection(*(above(leaf) for leaf in label)) if label else set()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data(), SHIPPED_LABELS)
 def test_a_fine_prediction_within_a_coarse_label_is_right(data, label):
     fine = frozenset({data.draw(st.sampled_from(sorted(label)))})
@@ -193,7 +193,7 @@ def test_a_fine_prediction_within_a_coarse_label_is_right(data, label):
     assert mistake_severity(pairs, SHIPPED_HIERARCHY).mistakes == 0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(CONCEPT_LABELS, CONCEPT_LABELS), min_size=1, max_size=12))
 def test_certain_probabilities_are_predicted_labels(clips):
     pairs = pairs_of(*clips)

@@ -10,7 +10,7 @@ from har.pose.camera import NEAREST_M, PinholeCamera, find_translation, upright
 CAMERA = PinholeCamera.from_view(1280, 720, 60)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(-2, 2), st.floats(-1, 1), st.floats(1.5, 8))
 def test_the_place_of_a_projected_body_is_found_again(x, y, z):
     person = person_at((x, y, z), CAMERA)

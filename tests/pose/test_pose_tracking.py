@@ -59,7 +59,7 @@ def test_somebody_who_falls_between_two_frames_is_still_the_same():
     assert tracker.update([lying], 0.3) == [0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.integers(0, 1000))
 def test_numbers_of_a_frame_differ_and_are_never_used_for_another_track(counts, seed):
     rng = np.random.default_rng(seed)

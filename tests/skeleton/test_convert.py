@@ -37,7 +37,7 @@ def test_conversion_to_itself_changes_nothing(name):
     assert np.array_equal(converted[1], confidence)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(source=LAYOUT_NAMES, target=LAYOUT_NAMES, seed=st.integers(0, 1000))
 def test_conversion_equals_an_entry_by_entry_loop(source, target, seed):
     source, target = load_layout(source), load_layout(target)
@@ -54,7 +54,7 @@ def test_conversion_equals_an_entry_by_entry_loop(source, target, seed):
         assert (name in recipe.missing) == (len(used) == 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(source=LAYOUT_NAMES, target=LAYOUT_NAMES)
 def test_rows_are_means_and_keep_sides_apart(source, target):
     source, target = load_layout(source), load_layout(target)
@@ -65,7 +65,7 @@ def test_rows_are_means_and_keep_sides_apart(source, target):
     np.testing.assert_allclose(flipped, weights, atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(source=LAYOUT_NAMES, target=LAYOUT_NAMES, seed=st.integers(0, 1000))
 def test_torch_equals_numpy(source, target, seed):
     joints, confidence = random_pose(load_layout(source), seed)

@@ -36,14 +36,14 @@ def test_a_concept_is_found_by_its_words():
         SHIPPED.concept("fallling")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(CONCEPTS)
 def test_descendants_and_ancestors_are_inverse(identity):
     assert all(identity in SHIPPED.ancestors(below) for below in SHIPPED.descendants(identity))
     assert identity not in SHIPPED.ancestors(identity)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(CONCEPTS)
 def test_leaves_are_the_leaves_of_the_children(identity):
     children = SHIPPED.children(identity)
