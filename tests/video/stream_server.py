@@ -45,6 +45,8 @@ class StreamServer:
         port: to listen at; 0 takes a free one.
     """
 
+    scheme: str
+
     def __init__(self, seconds: int, port: int = 0):
         self.seconds = seconds
         self.served = 0
@@ -52,6 +54,11 @@ class StreamServer:
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Address of the stream."""
+        return f"{self.scheme}://127.0.0.1:{self.port}/room"
 
     def close(self) -> None:
         """Listen no more."""
@@ -84,10 +91,7 @@ class StreamServer:
 class DyingHttpServer(StreamServer):
     """Serves one connection over HTTP and dies."""
 
-    @property
-    def url(self) -> str:
-        """Address of the stream."""
-        return f"http://127.0.0.1:{self.port}/room"
+    scheme = "http"
 
     def serve(self, connection: socket.socket) -> None:
         """Send the stream to whatever request."""
@@ -101,10 +105,7 @@ class DyingHttpServer(StreamServer):
 class RtspServer(StreamServer):
     """Serves the stream over RTSP, its RTP packets over the connection itself (RFC 2326, 10.12)."""
 
-    @property
-    def url(self) -> str:
-        """Address of the stream."""
-        return f"rtsp://127.0.0.1:{self.port}/room"
+    scheme = "rtsp"
 
     def serve(self, connection: socket.socket) -> None:
         """Answer requests until PLAY, and then send the stream."""
