@@ -1,40 +1,50 @@
-"""Small servers of a stream: a moving picture as MPEG transport stream, sent at its own pace."""
+"""Small servers of a stream: a moving picture in H.264, sent at its own pace."""
 
 import contextlib
 import io
+import re
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 FPS, HEIGHT, WIDTH = 20, 120, 160
 CHUNK = 7 * 188
-"""Bytes sent at once: seven packets of a transport stream, as RTP carries them (RFC 2250)."""
+"""Bytes of a transport stream that are sent at once."""
 
-TRANSPORT_STREAM = 33
-"""RTP's number for MPEG transport streams (RFC 3551)."""
+H264, CLOCK_HZ, LAST_OF_FRAME = 96, 90_000, 0x80
+START_CODE = re.compile(b"\x00{2,3}\x01")
+
+
+class Picture(NamedTuple):
+    """A video: as MPEG transport stream, and frame by frame as H.264 with start codes."""
+
+    stream: bytes
+    frames: tuple[bytes, ...]
 
 
 @cache
-def moving_picture(seconds: int) -> bytes:
-    """Return a transport stream of a bar that moves over noise, one keyframe every half second."""
+def moving_picture(seconds: int) -> Picture:
+    """Return a bar that moves over noise, one keyframe every half second."""
     import av
 
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    file = io.BytesIO()
+    file, frames = io.BytesIO(), []
     with av.open(file, "w", format="mpegts") as container:
         stream = container.add_stream("libx264", FPS, {"tune": "zerolatency", "g": "10"})
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         for number in range(seconds * FPS):
             picture = noise.copy()
             picture[:, number % WIDTH : number % WIDTH + 20] = 255
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    return file.getvalue()
+            packets = stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
+            frames += [bytes(packet) for packet in packets]
+            container.mux(packets)
+    return Picture(file.getvalue(), tuple(frames))
 
 
 class StreamServer:
@@ -50,7 +60,7 @@ class StreamServer:
     def __init__(self, seconds: int, port: int = 0):
         self.seconds = seconds
         self.served = 0
-        self._picture = moving_picture(seconds)
+        self.picture = moving_picture(seconds)
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -70,12 +80,11 @@ class StreamServer:
         """Answer one connection until it is to end."""
         raise NotImplementedError
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the transport stream piece by piece, each when its time has come."""
-        starts = range(0, len(self._picture), CHUNK)
-        for start in starts:
-            yield self._picture[start : start + CHUNK]
-            time.sleep(self.seconds / len(starts))
+    def in_time(self, pieces: Sequence[bytes]) -> Iterator[bytes]:
+        """Yield the pieces of a video, each when its time has come."""
+        for piece in pieces:
+            yield piece
+            time.sleep(self.seconds / len(pieces))
 
     def _accept(self) -> None:
         while True:
@@ -98,7 +107,8 @@ class DyingHttpServer(StreamServer):
         self.close()
         connection.recv(4096)
         connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
-        for chunk in self.chunks():
+        stream = self.picture.stream
+        for chunk in self.in_time([stream[i : i + CHUNK] for i in range(0, len(stream), CHUNK)]):
             connection.sendall(chunk)
 
 
@@ -119,7 +129,8 @@ class RtspServer(StreamServer):
             if method == "DESCRIBE":
                 body = (
                     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=room\r\nt=0 0\r\n"
-                    f"m=video 0 RTP/AVP {TRANSPORT_STREAM}\r\na=control:track\r\n"
+                    f"m=video 0 RTP/AVP {H264}\r\na=rtpmap:{H264} H264/{CLOCK_HZ}\r\n"
+                    "a=control:track\r\n"
                 )
                 head |= {"Content-Type": "application/sdp", "Content-Length": str(len(body))}
             if method == "SETUP":
@@ -131,8 +142,13 @@ class RtspServer(StreamServer):
                 return
 
     def _play(self, connection: socket.socket) -> None:
-        started = time.monotonic()
-        for number, chunk in enumerate(self.chunks()):
-            ticks = int(90_000 * (time.monotonic() - started))
-            packet = struct.pack(">BBHII", 2 << 6, TRANSPORT_STREAM, number, ticks, 1) + chunk
-            connection.sendall(b"$\x00" + len(packet).to_bytes(2, "big") + packet)
+        """Send each unit of H.264 as a packet of its own (RFC 6184, 5.6)."""
+        sequence = 0
+        for number, frame in enumerate(self.in_time(self.picture.frames)):
+            units = [unit for unit in START_CODE.split(frame) if unit]
+            for unit in units:
+                kind = H264 | LAST_OF_FRAME * (unit is units[-1])
+                ticks = number * CLOCK_HZ // FPS
+                packet = struct.pack(">BBHII", 2 << 6, kind, sequence, ticks, 1) + unit
+                connection.sendall(b"$\x00" + len(packet).to_bytes(2, "big") + packet)
+                sequence += 1
