@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from speed.ceiling import fastest_products
 from speed.data import measure_data
 from speed.goals import goal_rows
 from speed.models import ALL_MODELS, Setup, cases, measure, measure_memory, memory_cases
@@ -116,6 +117,7 @@ def _measure_all(options: argparse.Namespace) -> dict[str, Any]:
         "settings": settings,
         "allocators": {name: ALLOCATORS[name] for name in options.allocators},
         "peer": parts[0]["peer"],
+        "operations_a_second": parts[-1]["operations_a_second"],
         "load_average": {part["allocator"]: part["load_average"] for part in parts},
         **{part: [row for child in parts for row in child[part]] for part in PARTS},
     }
@@ -158,6 +160,7 @@ def _measure_here(options: argparse.Namespace, allocator: str) -> dict[str, Any]
     return result | {
         "allocator": allocator,
         "peer": version,
+        "operations_a_second": fastest_products(tuple(options.precisions), setup.device),
         "load_average": [*load, load_average()],
     }
 

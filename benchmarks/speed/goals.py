@@ -58,21 +58,34 @@ DATA_GOALS = {"from raw": 30.0, "from the store": 300.0, "heatmaps": 15.0}
 
 
 def goal_rows(record: Record) -> list[dict[str, Any]]:
-    """Return a row a goal and allocator: what, goal, ratio by CPU time, ratio by the clock."""
+    """Return a row a goal and allocator: what, goal, ratio by CPU time, ratio by the clock.
+
+    Rows of models also have the ``most`` that the ratio could be: see ``speed.ceiling``.
+    """
     rows = []
+    fastest = record.get("operations_a_second", {})
     for allocator in record["settings"]["allocators"]:
         cases = [case for case in record["models"] if case["allocator"] == allocator]
-        found = [*_model_rows(cases), *_absent_rows(cases), *_memory_rows(record, allocator)]
+        found = [*_model_rows(cases, fastest), *_absent_rows(cases)]
+        found += _memory_rows(record, allocator)
         rows += [row | {"allocator": allocator} for row in found]
     return [*rows, *_data_rows(record["data"])]
 
 
-def _model_rows(cases: list[Record]) -> Iterator[Record]:
+def _model_rows(cases: list[Record], fastest: dict[str, float]) -> Iterator[Record]:
     for goal in MODEL_GOALS:
         ours = _case(cases, goal, goal.precision)
         theirs = _case(cases, goal, goal.against or goal.precision)
         if ours and theirs and PEER in theirs and goal.side in ours:
-            yield _row(goal.describe(), goal.wanted, theirs[PEER], ours[goal.side])
+            row = _row(goal.describe(), goal.wanted, theirs[PEER], ours[goal.side])
+            yield row | _most(theirs, ours, fastest.get(goal.precision))
+
+
+def _most(theirs: Record, ours: Record, fastest: float | None) -> Record:
+    """Return the ratio of a pass that takes no longer than its operations at the highest speed."""
+    if fastest is None:
+        return {}
+    return {"most": theirs[PEER]["wall_s"]["median"] * fastest / ours["operations"]}
 
 
 def _case(cases: list[Record], goal: ModelGoal, precision: str) -> Record | None:

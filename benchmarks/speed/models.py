@@ -17,6 +17,7 @@ from har.models.heads import LinearHead
 from har.models.heatmaps import crop_to_body, draw_heatmaps
 from har.models.temporal.average import GlobalAverage
 from speed import peer
+from speed.ceiling import operations
 from speed.exported import PROVIDERS, exported_call
 from speed.timing import Call, interleave, peak_on_cpu, peak_on_gpu
 
@@ -92,7 +93,10 @@ def measure(case: Case, setup: Setup) -> dict[str, Any]:
     inference = case.action == "inference"
     shortest_s = SHORTEST_S if inference else 0.0
     timed = interleave(calls, setup.repeats, setup.device, warmups, shortest_s, settle=inference)
-    facts = asdict(case) | {"peer_name": peer.peer_of(case.model) if setup.with_peer else None}
+    facts = asdict(case) | {
+        "peer_name": peer.peer_of(case.model) if setup.with_peer else None,
+        "operations": operations(_our_call(case, replace(setup, compiled=False), fused=False)),
+    }
     record = facts | {name: times.summary() for name, times in timed.items()}
     if setup.device.type == "cuda":
         record["peak_bytes"] = {n: peak_on_gpu(call, setup.device) for n, call in calls.items()}

@@ -14,7 +14,7 @@ MODEL_HEADER = (
 )  # fmt: skip
 MEMORY_HEADER = ("model", "precision", "clips", "allocator", "our peak MB", "peer's", "share")
 DATA_HEADER = ("what", "clips", "our CPU ms a clip", "peer's", "CPU ratio", "wall ratio")
-GOAL_HEADER = ("what", "allocator", "goal", "ratio by CPU time", "by the clock")
+GOAL_HEADER = ("what", "allocator", "goal", "ratio by CPU time", "by the clock", "at most")
 MISSING = "-"
 
 
@@ -51,7 +51,8 @@ def _context(record: dict[str, Any], machine: dict[str, Any]) -> str:
 def _goal_row(row: dict[str, Any]) -> Row:
     goal = MISSING if row["goal"] is None else f"{row['goal']:g}"
     ratios = (f"{row['cpu']:.3g}", f"{row['wall']:.3g}")
-    return (row["what"], row.get("allocator", MISSING), goal, *ratios)
+    most = f"{row['most']:.3g}" if "most" in row else MISSING
+    return (row["what"], row.get("allocator", MISSING), goal, *ratios, most)
 
 
 def _model_row(case: dict[str, Any]) -> Row:
