@@ -4,7 +4,6 @@ A cell is a folder. ``cell.json`` tells what it is and how far it came; the run 
 training lies below it, so that a killed cell goes on where it was.
 """
 
-import fcntl
 import json
 import os
 import resource
@@ -12,14 +11,15 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from har._allocator import release_freed_memory
 from har.benchmark.fingerprint import CellKey
+from har.benchmark.locks import held
 from har.benchmark.measures import recorded
 from har.benchmark.peers import check_peer
 from har.benchmark.suite import Job
@@ -27,7 +27,7 @@ from har.errors import HarError
 from har.record import provenance, read_json, write_json_atomic
 from har.run.folder import ENVIRONMENT, LAST, RESULTS
 
-CELL, LOCK = "cell.json", "lock"
+CELL = "cell.json"
 RUN_NAME = "run"
 WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
 ROBUSTNESS = "robustness"
@@ -92,7 +92,7 @@ def run_cell(folder: Path) -> bool:
     cells go on. Where another process is at the cell, such as one whose benchmark was killed, it
     is waited for.
     """
-    with _held(folder):
+    with _alone(folder):
         return read_json(folder / CELL)["status"] == FINISHED or _run(folder)
 
 
@@ -174,34 +174,9 @@ def finished_run(folder: Path) -> Path | None:
     return found[-1].parent if found else None
 
 
-def is_held(folder: Path) -> bool:
-    """Return whether another process is at the cell in a folder, or may be on a disk without locks.
-
-    A cell that is still "running" and not held is one whose benchmark was killed.
-    """
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> AbstractContextManager[None]:
     """Let no other process work in the folder; those that a distributed run starts may."""
-    if ENVIRONMENT in os.environ:
-        yield
-        return
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"another process is at {folder}: waiting for it", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError:  # a disk that has no locks
-            pass
-        yield
+    return nullcontext() if ENVIRONMENT in os.environ else held(folder)
 
 
 def _joules(description: Mapping[str, Any]) -> float | None:

@@ -30,11 +30,11 @@ from har.benchmark.cell import (
     WAITING,
     Cell,
     finished_run,
-    is_held,
     make_cell,
 )
 from har.benchmark.fingerprint import cell_key
 from har.benchmark.gather import describe_suite
+from har.benchmark.locks import held, is_held
 from har.benchmark.peers import check_peer
 from har.benchmark.recorded import SUITE
 from har.benchmark.suite import Job, Suite
@@ -165,7 +165,7 @@ def run_plan(
     """
     if launcher not in LAUNCHERS:
         raise ConfigError(f"launcher={launcher}: give one of {', '.join(LAUNCHERS)}")
-    _write_suite(plan)
+    write_plan(plan)
     cells = plan.open_cells
     for cell in cells:
         if cell.status != RUNNING or not is_held(cell.folder):
@@ -177,12 +177,14 @@ def run_plan(
     return tuple(cell for cell in cells if cell.status != FINISHED)
 
 
-def _write_suite(plan: Plan) -> None:
+def write_plan(plan: Plan) -> None:
     """Write what the report needs, with the cell of each job in its newest plan."""
     path = plan.folder / SUITE
-    earlier = read_json(path).get("cells", {}) if path.exists() else {}
-    cells = {cell.job.name: cell.folder.name for cell in plan.cells}
-    write_json_atomic(path, {**describe_suite(plan.suite), "cells": {**earlier, **cells}})
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with held(plan.folder):
+        earlier = read_json(path).get("cells", {}) if path.exists() else {}
+        cells = {cell.job.name: cell.folder.name for cell in plan.cells}
+        write_json_atomic(path, {**describe_suite(plan.suite), "cells": {**earlier, **cells}})
 
 
 def remeasure(plan: Plan) -> None:
@@ -191,7 +193,7 @@ def remeasure(plan: Plan) -> None:
     Raises:
         HarError: a cell could not be measured.
     """
-    _write_suite(plan)
+    write_plan(plan)
     cells = [cell for cell in plan.cells if cell.status == FINISHED]
     for cell in track(cells, "measures", console=Console(stderr=True)):
         asked = json.dumps(cell.job.measures.record())

@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 
-from har.benchmark.cell import CELL, FAILED, FINISHED, RUNNING, Cell, finished_run, is_held
+from har.benchmark.cell import CELL, FAILED, FINISHED, RUNNING, Cell, finished_run
 from har.benchmark.fingerprint import CellKey, cell_key
 from har.benchmark.gather import gather
 from har.benchmark.leaderboard import leaderboard
+from har.benchmark.locks import is_held
 from har.benchmark.report import write_report
 from har.benchmark.runner import plan_suite, remeasure, run_plan
 from har.benchmark.suite import load_suite
