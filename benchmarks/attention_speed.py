@@ -1,27 +1,29 @@
-r"""Measures attention in bfloat16, as the models have it, beside PyTorch's fused one.
+r"""Measures attention in bfloat16, and dropout, as the models have them, beside PyTorch's own.
 
     python benchmarks/attention_speed.py --json benchmarks/results/attention_speed.json
 
-Ratios are the fused attention's time through ours, in processor time, on one thread; both take
-turns.
+Ratios are PyTorch's time through ours, gradients included, in processor time, on one thread; both
+take turns.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from har.models.attention import attend
+from har.models.attention import attend, drop_out
 from har.record import provenance, write_json_atomic
 
 TOKENS = 8192
 HEADS, CHANNELS = 8, 32
 LENGTHS = (20, 32, 64, 128, 256)
 ROUNDS = 5
+DROPOUT_RATE = 0.5
 
 
 def main() -> None:
@@ -33,7 +35,10 @@ def main() -> None:
     rows = [measure(length) for length in LENGTHS]
     for row in rows:
         print(f"{row['tokens']:4} tokens: {row['ratio']:.2f}")
-    write_json_atomic(options.json, {"rows": rows, "provenance": provenance()})
+    dropout = measure_dropout()
+    print(f"dropout: {dropout['ratio']:.2f}")
+    record = {"rows": rows, "dropout": dropout, "provenance": provenance()}
+    write_json_atomic(options.json, record)
 
 
 def measure(length: int) -> dict[str, float]:
@@ -41,22 +46,42 @@ def measure(length: int) -> dict[str, float]:
     shape = (3, TOKENS // length, HEADS, length, CHANNELS)
     tokens = torch.randn(shape, generator=torch.Generator().manual_seed(0)).bfloat16()
     tokens.requires_grad_()
-    fused, ours = [], []
+
+    def fused(x: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(*x)
+
+    def plain(x: Tensor) -> Tensor:
+        return attend(*x)
+
+    return {"tokens": length, **_compare(fused, plain, tokens)}
+
+
+def measure_dropout() -> dict[str, float]:
+    """Return seconds of both on attention weights in float32, and their ratio."""
+    weights = torch.rand(TOKENS // 64, HEADS, 64, 64, requires_grad=True)
+    return _compare(
+        partial(F.dropout, p=DROPOUT_RATE), partial(drop_out, rate=DROPOUT_RATE), weights
+    )
+
+
+def _compare(
+    theirs: Callable[[Tensor], Tensor], ours: Callable[[Tensor], Tensor], x: Tensor
+) -> dict[str, float]:
+    torch_seconds, seconds = [], []
     for _ in range(ROUNDS):
-        fused.append(_seconds(F.scaled_dot_product_attention, tokens))
-        ours.append(_seconds(attend, tokens))
+        torch_seconds.append(_seconds(theirs, x))
+        seconds.append(_seconds(ours, x))
     return {
-        "tokens": length,
-        "fused_seconds": min(fused),
-        "seconds": min(ours),
-        "ratio": min(fused) / min(ours),
+        "torch_seconds": min(torch_seconds),
+        "seconds": min(seconds),
+        "ratio": min(torch_seconds) / min(seconds),
     }
 
 
-def _seconds(attention: Callable[..., Tensor], tokens: Tensor) -> float:
+def _seconds(function: Callable[[Tensor], Tensor], x: Tensor) -> float:
     start = time.process_time()
-    out = attention(*tokens)
-    torch.autograd.grad(out, tokens, torch.ones_like(out))
+    out = function(x)
+    torch.autograd.grad(out, x, torch.ones_like(out))
     return time.process_time() - start
 
 

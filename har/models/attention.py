@@ -11,6 +11,23 @@ from har.models.checks import check_least
 # products and a softmax take less (benchmarks/attention_speed.py), up to this many tokens.
 PLAIN_TOKENS = 128
 
+DROPOUT_STEPS = 2**16
+
+
+def drop_out(x: Tensor, rate: float) -> Tensor:
+    """Set elements to 0 at a rate and scale the others up, as ``F.dropout``.
+
+    On a processor that one draws a number an element, which takes longer than many a layer. Here
+    16 random bits decide on an element; the rate is rounded to as many steps.
+    """
+    if x.device.type != "cpu" or not 0 < rate < 1:
+        return F.dropout(x, rate)
+    drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    bits = drawn.view(torch.int16)[: x.numel()].view(x.shape)
+    threshold = min(round(rate * DROPOUT_STEPS), DROPOUT_STEPS - 1) - DROPOUT_STEPS // 2
+    kept = bits >= threshold
+    return x * kept * (1 / (1 - rate))
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> Tensor:
     """Return what queries see: scaled dot products, softmax over the keys, sum of their values.
@@ -29,7 +46,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> T
     if torch.is_grad_enabled() and query.device.type == "cpu" and half and few:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         weights = scores.softmax(-1, torch.float32)
-        return F.dropout(weights, dropout).to(value.dtype) @ value
+        return drop_out(weights, dropout).to(value.dtype) @ value
     return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
 
 

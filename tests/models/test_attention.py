@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from har.models.attention import PLAIN_TOKENS, attend
+from har.models.attention import PLAIN_TOKENS, attend, drop_out
 
 STEP = torch.finfo(torch.bfloat16).eps
 
@@ -29,3 +29,27 @@ def test_dropout_takes_weights_and_keeps_the_mean():
     out = attend(query, key, torch.ones_like(key), 0.5).float()
     assert out.mean().item() == pytest.approx(1, abs=0.02)
     assert out.std() > 0.1
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropping_out_sets_a_share_to_zero_and_scales_the_rest(rate):
+    torch.manual_seed(0)
+    x = torch.rand(333, 301, requires_grad=True)
+    out = drop_out(x, rate)
+    kept = out != 0
+    assert kept.float().mean().item() == pytest.approx(1 - rate, abs=0.005)
+    torch.testing.assert_close(out[kept], x[kept] / (1 - rate))
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    torch.testing.assert_close(gradient, kept / (1 - rate))
+
+
+def test_dropping_out_follows_the_seed_and_knows_the_ends_of_the_range():
+    x = torch.rand(3, 5)
+    torch.manual_seed(1)
+    first = drop_out(x, 0.5)
+    assert not torch.equal(first, drop_out(x, 0.5))
+    torch.manual_seed(1)
+    assert torch.equal(first, drop_out(x, 0.5))
+    assert torch.equal(drop_out(x, 0.0), x)
+    assert not drop_out(x, 1.0).any()
+    assert drop_out(torch.rand(0, 4), 0.5).shape == (0, 4)

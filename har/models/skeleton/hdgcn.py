@@ -136,12 +136,12 @@ class LayerAttention(nn.Module):
         self.register_buffer("members", hierarchy_graph(levels)[:, 0].sum(1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (P, T, V, L, C) to weights (P, 1, 1, L, C) in [0, 1]."""
-        peak = F.relu(self.norm(self.reduce(x.amax(dim=1))))
+        """Map features at their peak over time (P, V, L, C) to weights (P, L, C) in [0, 1]."""
+        peak = F.relu(self.norm(self.reduce(x)))
         joints = self.members.sum(1, keepdim=True)
         layers = torch.einsum("pvlc,lv->plc", peak, self.members) / joints
         weights = self.expand(self.edges(layers[:, None])[:, 0])
-        return torch.sigmoid(weights)[:, None, None]
+        return torch.sigmoid(weights)
 
 
 class HierarchicalModule(nn.Module):
@@ -174,14 +174,21 @@ class HierarchicalModule(nn.Module):
         nn.init.constant_(self.norm.weight, 1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (P, T, V, in_channels) to (P, T, V, out_channels)."""
+        """Map (P, T, V, in_channels) to (P, T, V, out_channels).
+
+        What the edges tell is the same in all frames, and copied into them only at the end.
+        """
         reduced = F.relu(self.reduce_norm(self.reduce(x))).unflatten(-1, (self.layers, -1))
-        edges = self.edges(reduced.mean(dim=1).transpose(1, 2)).transpose(1, 2)[:, None]
         graphs = self._graph_features(reduced)
-        pairs = torch.cat([graphs, edges.expand(-1, x.shape[1], -1, -1, -1)], dim=-1)
+        edges = self.edges(reduced.mean(dim=1).transpose(1, 2)).transpose(1, 2)
         if self.attention is not None:
-            pairs = pairs * self.attention(pairs)
-        return F.relu(self.norm(pairs.sum(dim=3)) + self.residual(x))
+            peak = torch.cat([graphs.max(dim=1).values, edges], dim=-1)
+            sizes = graphs.shape[-1], edges.shape[-1]
+            of_graphs, of_edges = self.attention(peak).split(sizes, dim=-1)
+            graphs, edges = graphs * of_graphs[:, None, None], edges * of_edges[:, None]
+        of_time = edges.sum(dim=2)[:, None].expand(-1, x.shape[1], -1, -1)
+        pairs = torch.cat([graphs.sum(dim=3), of_time], dim=-1)
+        return F.relu(self.norm(pairs) + self.residual(x))
 
     def _graph_features(self, x: Tensor) -> Tensor:
         """Map (P, T, V, L, C) to the features of the three graphs, (P, T, V, L, 3*C)."""

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from har.errors import ConfigError
-from har.models.attention import DropPath, FeedForward, sinusoidal_positions
+from har.models.attention import DropPath, FeedForward, drop_out, sinusoidal_positions
 from har.models.body_parts import body_parts, named_parts
 from har.models.checks import check_least, check_odd
 from har.models.layers import ChannelsLastBatchNorm, TemporalConv
@@ -89,7 +88,9 @@ class PartitionAttention(nn.Module):
         query, key, value = windows.flatten(1, 3).flatten(3, 4)
         scale = self.heads**-0.5  # by the number of heads, not their width, as the authors do
         scores = query * scale @ key.transpose(-2, -1) + self._pair_bias()
-        weights = F.dropout(scores.softmax(dim=-1), self.dropout, self.training)
+        weights = scores.softmax(dim=-1)
+        if self.training:
+            weights = drop_out(weights, self.dropout)
         out = weights @ value  # windows are small: faster than the fused attention
         far_t, near_t = (1, 4) if self.near_frames else (4, 1)
         far_v, near_v = (2, 5) if self.near_joints else (5, 2)
