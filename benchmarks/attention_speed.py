@@ -1,4 +1,4 @@
-r"""Measures attention in bfloat16, and dropout, as the models have them, beside PyTorch's own.
+r"""Measures attention and dropout, as the models have them, beside PyTorch's own.
 
     python benchmarks/attention_speed.py --json benchmarks/results/attention_speed.json
 
@@ -10,7 +10,9 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +24,7 @@ from har.record import provenance, write_json_atomic
 TOKENS = 8192
 HEADS, CHANNELS = 8, 32
 LENGTHS = (20, 32, 64, 128, 256)
+CASES = tuple(product(("bfloat16", "float32"), (0.0, 0.1), LENGTHS))
 ROUNDS = 5
 DROPOUT_RATE = 0.5
 
@@ -32,28 +35,29 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [measure(length) for length in LENGTHS]
+    rows = [measure(length, rate, precision) for precision, rate, length in CASES]
     for row in rows:
-        print(f"{row['tokens']:4} tokens: {row['ratio']:.2f}")
+        print("{precision}, dropout {dropout}, {tokens} tokens: {ratio:.2f}".format_map(row))
     dropout = measure_dropout()
     print(f"dropout: {dropout['ratio']:.2f}")
     record = {"rows": rows, "dropout": dropout, "provenance": provenance()}
     write_json_atomic(options.json, record)
 
 
-def measure(length: int) -> dict[str, float]:
+def measure(length: int, rate: float, precision: str) -> dict[str, Any]:
     """Return seconds of both on rows of so many tokens, and their ratio."""
     shape = (3, TOKENS // length, HEADS, length, CHANNELS)
-    tokens = torch.randn(shape, generator=torch.Generator().manual_seed(0)).bfloat16()
-    tokens.requires_grad_()
+    tokens = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    tokens = tokens.to(getattr(torch, precision)).requires_grad_()
 
     def fused(x: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(*x)
+        return F.scaled_dot_product_attention(*x, dropout_p=rate)
 
     def plain(x: Tensor) -> Tensor:
-        return attend(*x)
+        return attend(*x, dropout=rate)
 
-    return {"tokens": length, **_compare(fused, plain, tokens)}
+    case = {"tokens": length, "dropout": rate, "precision": precision}
+    return {**case, **_compare(fused, plain, tokens)}
 
 
 def measure_dropout() -> dict[str, float]:

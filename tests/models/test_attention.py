@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from har.models.attention import PLAIN_TOKENS, attend, drop_out
+from har.models.attention import PLAIN_TOKENS, PLAIN_TOKENS_OF_HALVES, attend, drop_out
 
 STEP = torch.finfo(torch.bfloat16).eps
 
@@ -13,7 +13,16 @@ def with_gradients(attention, tokens):
     return [out.detach(), *torch.autograd.grad(out.square().sum(), tokens)]
 
 
-@pytest.mark.parametrize(("length", "seen"), [(20, 20), (7, 33), (PLAIN_TOKENS + 1, 4)])
+@pytest.mark.parametrize(("length", "seen"), [(20, 20), (7, 32), (PLAIN_TOKENS + 1, 4)])
+def test_full_precision_agrees_with_the_fused_one(length, seen):
+    torch.manual_seed(0)
+    tokens = [torch.randn(6, 2, n, 16, dtype=torch.float64) for n in (length, seen, seen)]
+    fused = with_gradients(F.scaled_dot_product_attention, tokens)
+    for own, other in zip(with_gradients(attend, tokens), fused, strict=True):
+        torch.testing.assert_close(own, other, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("length", "seen"), [(20, 20), (7, 33), (PLAIN_TOKENS_OF_HALVES + 1, 4)])
 def test_half_precision_stays_within_two_steps_of_double(length, seen):
     torch.manual_seed(0)
     half = [torch.randn(6, 2, n, 16).bfloat16() for n in (length, seen, seen)]
@@ -23,9 +32,10 @@ def test_half_precision_stays_within_two_steps_of_double(length, seen):
         assert (own - truth).square().mean() <= (2 * STEP * truth.std()) ** 2
 
 
-def test_dropout_takes_weights_and_keeps_the_mean():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_takes_weights_and_keeps_the_mean(dtype):
     torch.manual_seed(0)
-    query, key = torch.randn(2, 512, 1, 20, 16).bfloat16()
+    query, key = torch.randn(2, 512, 1, 20, 16).to(dtype)
     out = attend(query, key, torch.ones_like(key), 0.5).float()
     assert out.mean().item() == pytest.approx(1, abs=0.02)
     assert out.std() > 0.1
