@@ -7,10 +7,10 @@ from torch.nn import functional as F
 from har.errors import ConfigError
 from har.models.checks import check_least
 
-# On a processor the fused attention of PyTorch has a slow gradient for few tokens, above all in
-# half precision: two matrix products and a softmax take less (benchmarks/attention_speed.py), up to
-# so many tokens, and with dropout always.
-PLAIN_TOKENS, PLAIN_TOKENS_OF_HALVES = 32, 128
+# On a processor the fused attention of PyTorch has a slow gradient for few tokens: two matrix
+# products and a softmax take less (benchmarks/attention_speed.py). Up to so many tokens do, and
+# where it is slower still: in half precision, and with dropout.
+PLAIN_TOKENS, PLAIN_TOKENS_IF_SLOW = 32, 128
 
 DROPOUT_STEPS = 2**16
 
@@ -43,9 +43,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> T
         (..., L, C)
     """
     half = query.dtype in (torch.bfloat16, torch.float16)
-    most = PLAIN_TOKENS_OF_HALVES if half else PLAIN_TOKENS
-    plain = dropout > 0 or max(query.shape[-2], key.shape[-2]) <= most
-    if torch.is_grad_enabled() and query.device.type == "cpu" and plain:
+    most = PLAIN_TOKENS_IF_SLOW if half or dropout > 0 else PLAIN_TOKENS
+    few = max(query.shape[-2], key.shape[-2]) <= most
+    if torch.is_grad_enabled() and query.device.type == "cpu" and few:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         weights = scores.softmax(-1, torch.float32 if half else None)
         return drop_out(weights, dropout).to(value.dtype) @ value

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from har.models.attention import PLAIN_TOKENS, PLAIN_TOKENS_OF_HALVES, attend, drop_out
+from har.models.attention import PLAIN_TOKENS, PLAIN_TOKENS_IF_SLOW, attend, drop_out
 
 STEP = torch.finfo(torch.bfloat16).eps
 
@@ -22,7 +22,7 @@ def test_full_precision_agrees_with_the_fused_one(length, seen):
         torch.testing.assert_close(own, other, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("length", "seen"), [(20, 20), (7, 33), (PLAIN_TOKENS_OF_HALVES + 1, 4)])
+@pytest.mark.parametrize(("length", "seen"), [(20, 20), (7, 33), (PLAIN_TOKENS_IF_SLOW + 1, 4)])
 def test_half_precision_stays_within_two_steps_of_double(length, seen):
     torch.manual_seed(0)
     half = [torch.randn(6, 2, n, 16).bfloat16() for n in (length, seen, seen)]
