@@ -23,7 +23,7 @@ def test_features_equal_plain_convolutions_along_time():
 
 
 def test_a_frame_sees_as_far_as_the_dilations_say():
-    model = TCN(load_layout("kinect20"), width=8, dilations=(1, 2), dropout=0.0).eval()
+    model = TCN(load_layout("kinect20"), width=32, dilations=(1, 2), dropout=0.0).eval()
     joints = random_joints(1, people=1, frames=31, joints=20)[0].requires_grad_()
     model(joints)[0, 15].sum().backward()
     reached = joints.grad.abs().sum((0, 2, 3)).nonzero()[:, 0]
