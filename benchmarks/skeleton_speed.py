@@ -157,10 +157,11 @@ def _measure_here(options: argparse.Namespace, allocator: str) -> dict[str, Any]
             continue
         rows = _data_part(options, setup) if part == "data" else _model_part(part, options, setup)
         result[part] = [row | {"allocator": allocator} for row in rows]
+    timed = tuple(options.precisions) if "models" in options.parts else ()
     return result | {
         "allocator": allocator,
         "peer": version,
-        "operations_a_second": fastest_products(tuple(options.precisions), setup.device),
+        "operations_a_second": fastest_products(timed, setup.device),
         "load_average": [*load, load_average()],
     }
 

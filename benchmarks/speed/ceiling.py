@@ -46,8 +46,8 @@ def _products(dtype: torch.dtype, device: torch.device) -> Iterator[Product]:
         x = torch.randn(images, channels, side, side, device=device, dtype=dtype)
         weight = torch.randn(channels, channels, kernel, kernel, device=device, dtype=dtype)
         x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
-        operations = 2 * images * channels**2 * kernel**2 * side**2
-        yield operations, lambda x=x, w=weight, k=kernel: F.conv2d(x, w, padding=k // 2)
+        count = 2 * images * channels**2 * kernel**2 * side**2
+        yield count, lambda x=x, w=weight, k=kernel: F.conv2d(x, w, padding=k // 2)
 
 
 def _speed(product: Product) -> float:

@@ -9,7 +9,10 @@ LOCK = "lock"
 
 
 def is_held(folder: Path) -> bool:
-    """Return whether another process holds a folder, or may hold it on a disk without locks."""
+    """Return whether another process holds a folder, or may hold it on a disk without locks.
+
+    A cell of a benchmark that is still "running" and not held is one whose benchmark was killed.
+    """
     with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -182,12 +182,13 @@ class HierarchicalModule(nn.Module):
         graphs = self._graph_features(reduced)
         edges = self.edges(reduced.mean(dim=1).transpose(1, 2)).transpose(1, 2)
         if self.attention is not None:
+            # Not amax: of frames that tie the authors' gradient goes to one, not to all.
             peak = torch.cat([graphs.max(dim=1).values, edges], dim=-1)
             sizes = graphs.shape[-1], edges.shape[-1]
             of_graphs, of_edges = self.attention(peak).split(sizes, dim=-1)
             graphs, edges = graphs * of_graphs[:, None, None], edges * of_edges[:, None]
-        of_time = edges.sum(dim=2)[:, None].expand(-1, x.shape[1], -1, -1)
-        pairs = torch.cat([graphs.sum(dim=3), of_time], dim=-1)
+        in_all_frames = edges.sum(dim=2)[:, None].expand(-1, x.shape[1], -1, -1)
+        pairs = torch.cat([graphs.sum(dim=3), in_all_frames], dim=-1)
         return F.relu(self.norm(pairs) + self.residual(x))
 
     def _graph_features(self, x: Tensor) -> Tensor:
